@@ -1,0 +1,47 @@
+//! Gratuitous ARP and unsolicited neighbour advertisements: how clients and switches learn that an address is here.
+
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::wire::{MacAddr, arp, ethernet, ipv6, ndp};
+
+/// Where unsolicited neighbour advertisements go: all nodes on the link.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// Tells the link that `address` is at `mac`: a broadcast request in UCARP 1.5.2's form, which puts the own hardware
+/// address into the target field too, where the BSD kernels leave zeros. Not padded: drivers pad to 60 bytes.
+#[must_use]
+pub fn gratuitous_arp(mac: MacAddr, address: Ipv4Addr) -> [u8; 42] {
+    let ethernet = ethernet::Repr { dst: MacAddr::BROADCAST, src: mac, ethertype: ethernet::EtherType::Arp };
+    let arp = arp::Repr {
+        operation: arp::Operation::Request,
+        sender_mac: mac,
+        sender_ip: address,
+        target_mac: mac,
+        target_ip: address,
+    };
+    let mut out = [0; ethernet::HEADER_LEN + arp::LEN];
+    out[..ethernet::HEADER_LEN].copy_from_slice(&ethernet.emit());
+    out[ethernet::HEADER_LEN..].copy_from_slice(&arp.emit());
+    out
+}
+
+/// Tells the link that `address` is at `mac` (RFC 4861 7.2.6), from the address itself to all nodes, 86 bytes. Set
+/// `router` when this host forwards IPv6, or hosts that use `address` as their router drop it (RFC 4861 7.2.5).
+#[must_use]
+pub fn unsolicited_na(mac: MacAddr, address: Ipv6Addr, router: bool) -> Vec<u8> {
+    let advertisement =
+        ndp::Repr { router, solicited: false, override_cached: true, target: address, link_layer: Some(mac) }
+            .emit(address, ALL_NODES);
+    let ip = ipv6::Repr {
+        traffic_class: 0,
+        next_header: ndp::PROTOCOL,
+        hop_limit: ndp::HOP_LIMIT,
+        src: address,
+        dst: ALL_NODES,
+        payload_len: u16::try_from(advertisement.len()).expect("the message has 32 bytes"),
+    };
+    let ethernet =
+        ethernet::Repr { dst: super::multicast_mac(ALL_NODES.into()), src: mac, ethertype: ethernet::EtherType::Ipv6 };
+    [&ethernet.emit()[..], &ip.emit(), &advertisement].concat()
+}

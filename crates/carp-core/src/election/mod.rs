@@ -1,0 +1,388 @@
+//! The election of one virtual host: who is MASTER, decided from advertisements, time and the state of the link.
+
+mod reason;
+mod tie;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+pub use reason::{Peer, Reason};
+pub use tie::TieRule;
+
+use crate::random::Random;
+use crate::time::Instant;
+use crate::timing::Interval;
+
+/// An extra advertisement, which answers a rival, is sent at the earliest this long after the last one.
+const ANSWER_GAP: Duration = Duration::from_millis(300);
+
+/// After stepping down by command a node does not take the address back for this long (UCARP 1.5.2 sleeps as long).
+pub const HANDOVER_HOLD: Duration = Duration::from_secs(3);
+
+/// A takeover timer that is noticed this late or later means that the host did not run.
+const LEAST_STALL: Duration = Duration::from_millis(100);
+
+/// BACKUPs that hear a goodbye spread their takeover over this much time: half by advskew, half at random.
+const GOODBYE_SPREAD: Duration = Duration::from_millis(8);
+
+/// The state of a virtual host, as every CARP implementation names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Not taking part: not started, stopped, or without a link.
+    Init,
+    /// Listening.
+    Backup,
+    /// Holding the address and advertising.
+    Master,
+}
+
+/// What the election needs to know of its virtual host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Own advertisement interval and rank.
+    pub interval: Interval,
+    /// How many advbases of silence make a master dead; at least 1. UCARP's default and the kernels' fixed value is 3.
+    pub dead_ratio: u32,
+    /// Whether a BACKUP displaces a slower master at once.
+    pub preempt: bool,
+    /// The source address of own advertisements, which decides ties.
+    pub source: IpAddr,
+    /// How ties are decided.
+    pub tie: TieRule,
+}
+
+/// What the virtual host has to do next, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send one advertisement of the own interval.
+    Advertise,
+    /// Send one goodbye (255/255); nothing may follow it.
+    BowOut,
+    /// Take the address: run the up script, announce.
+    Claim,
+    /// Give the address up: run the down script. No announcement may follow.
+    Release,
+    /// The decision to leave has been taken; advertisements go on until [`Election::released`].
+    Leaving(Reason),
+    /// The state changed.
+    Transition {
+        /// State before.
+        from: State,
+        /// State from now on.
+        to: State,
+        /// Why.
+        reason: Reason,
+    },
+    /// Another node claims the address wrongly: announce it again.
+    Reassert(Peer),
+    /// A peer has exactly our interval: which one is MASTER rests on their addresses.
+    EqualPeer(Peer),
+}
+
+/// Why a MASTER is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Leave {
+    Handover,
+    Shutdown,
+}
+
+/// The state machine of one virtual host.
+///
+/// ```text
+///               link up                  no master for the dead time, a slower one while preempt
+///   ┌────────┐  start    ┌────────┐      is on, one that is bound to time out, a goodbye   ┌────────┐
+///   │  INIT  ├──────────►│ BACKUP ├────────────────────────────────────────────────────────►│ MASTER │
+///   └────▲───┘           └─┬────▲─┘                                                         └──┬──┬──┘
+///        │ link lost, stop │    │ better master, tie lost, woke up after a stall (silently)    │  │
+///        ├─────────────────┘    └──────────────────────────────────────────────────────────────┘  │
+///        │                        told to leave: advertises until the address is gone, goodbye ─► BACKUP or INIT
+///        └──────────────────────── link lost (silently) ──────────────────────────────────────────┘
+/// ```
+///
+/// Feed it inputs with the time; each appends its effects. Nothing is sent on stepping down, save the one goodbye of a
+/// node that leaves by command. Specification: sections 3 and 4 of the CARP description, and the verified rule for ties.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Election {
+    config: Config,
+    state: State,
+    random: Random,
+    /// MASTER: the next advertisement. BACKUP: the moment of takeover. INIT: none.
+    deadline: Option<Instant>,
+    /// What a takeover at `deadline` will give as its reason.
+    expectation: Reason,
+    /// Until then nothing makes this node take over.
+    hold_until: Option<Instant>,
+    last_sent: Instant,
+    sent_count: u64,
+    leaving: Option<Leave>,
+    rivals: tie::Rivals,
+}
+
+impl Election {
+    /// A virtual host in INIT. `seed` makes its random waits differ from those of its peers.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            state: State::Init,
+            random: Random::new(seed),
+            deadline: None,
+            expectation: Reason::LinkUp,
+            hold_until: None,
+            last_sent: Instant::default(),
+            sent_count: 0,
+            leaving: None,
+            rivals: tie::Rivals::default(),
+        }
+    }
+
+    /// The current state. A MASTER that is leaving stays MASTER until it has said goodbye.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether this MASTER is on its way out by command.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// When [`Election::timeout`] has something to do; `None` in INIT.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The link can carry advertisements: INIT becomes BACKUP and listens for a whole dead time.
+    pub fn link_up(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.state == State::Init {
+            self.enter(State::Backup, Reason::LinkUp, effects);
+            self.expectation = Reason::NoMasterHeard { waited: self.dead_time() };
+            self.deadline = Some(now + self.dead_time());
+        }
+    }
+
+    /// The link is gone: nothing can be said or heard, so the address is given up at once.
+    pub fn link_lost(&mut self, reason: Reason, effects: &mut Vec<Effect>) {
+        if self.state != State::Init {
+            self.abdicate(State::Init, reason, effects);
+        }
+    }
+
+    /// The operator wants another node to be MASTER. Only a MASTER has anything to do.
+    pub fn hand_over(&mut self, effects: &mut Vec<Effect>) {
+        self.leave(Leave::Handover, effects);
+    }
+
+    /// The node is about to end. A MASTER says goodbye when its address is gone ([`Election::released`]).
+    pub fn shut_down(&mut self, effects: &mut Vec<Effect>) {
+        if self.state == State::Master {
+            self.leave(Leave::Shutdown, effects);
+        } else {
+            self.link_lost(Reason::ShutDown, effects);
+        }
+    }
+
+    /// The address that a `Release` asked for is gone. A leaving MASTER now says goodbye.
+    pub fn released(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(leave) = self.leaving else { return };
+        effects.push(Effect::BowOut);
+        match leave {
+            Leave::Shutdown => self.enter(State::Init, Reason::ShutDown, effects),
+            Leave::Handover => {
+                self.enter(State::Backup, Reason::HandedOver, effects);
+                self.hold_until = Some(now + HANDOVER_HOLD);
+                self.expectation = Reason::NoMasterHeard { waited: HANDOVER_HOLD + self.dead_time() };
+                self.deadline = Some(now + HANDOVER_HOLD + self.dead_time());
+            }
+        }
+    }
+
+    /// An authentic advertisement of another node arrived.
+    pub fn heard(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        match self.state {
+            State::Init => {}
+            State::Backup => self.heard_as_backup(now, peer, effects),
+            State::Master => self.heard_as_master(now, peer, effects),
+        }
+    }
+
+    /// Does what is due at `now`; harmless when nothing is. All received advertisements must have been handed in before:
+    /// a host that was stalled first learns what happened meanwhile.
+    pub fn timeout(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(deadline) = self.deadline.filter(|deadline| *deadline <= now) else { return };
+        match self.state {
+            State::Init => {}
+            State::Master => match self.stalled(now) {
+                Some(silent) => self.step_down_after_stall(now, Reason::Stalled { silent, master: None }, effects),
+                None => self.advertise(now, effects),
+            },
+            // Woken far too late, and nothing was queued: the network stood still together with us (a paused virtual
+            // machine). The master gets the chance to be heard once more.
+            State::Backup if now - deadline > self.config.interval.duration().max(LEAST_STALL) => {
+                self.deadline = Some(now + tie::wait_for_winner(self.config.interval));
+            }
+            State::Backup => self.take_over(now, self.expectation, effects),
+        }
+    }
+
+    fn dead_time(&self) -> Duration {
+        self.config.interval.master_down(self.config.dead_ratio)
+    }
+
+    fn heard_as_backup(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        let own = self.config.interval;
+        let (wait, reason) = if peer.interval == Interval::BOW_OUT && own < peer.interval {
+            (self.goodbye_spread(), Reason::MasterSaidGoodbye { master: peer })
+        } else if self.config.preempt && own < peer.interval {
+            (Duration::ZERO, Reason::Preempted { master: peer })
+        } else if own.times_out_under(self.config.dead_ratio, peer.interval) {
+            (Duration::ZERO, Reason::MasterBoundToTimeOut { master: peer })
+        } else {
+            (self.dead_time(), Reason::MasterTimedOut { master: peer, waited: self.dead_time() })
+        };
+        self.hold_until = self.hold_until.filter(|until| *until > now);
+        if self.hold_until.is_none() && wait.is_zero() {
+            self.take_over(now, reason, effects);
+        } else {
+            self.expectation = reason;
+            self.deadline = Some((now + wait).max(self.hold_until.unwrap_or(now)));
+        }
+    }
+
+    fn heard_as_master(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        if let Some(silent) = self.stalled(now) {
+            self.step_down_after_stall(now, Reason::Stalled { silent, master: Some(peer) }, effects);
+        } else if peer.interval < self.config.interval {
+            self.yield_to(now, self.dead_time(), Reason::BetterMaster { master: peer }, effects);
+        } else if self.leaving.is_some() {
+            // Whoever it is may have the address in a moment.
+        } else if peer.interval > self.config.interval {
+            effects.push(Effect::Reassert(peer));
+            self.answer(now, effects);
+        } else {
+            self.heard_equal(now, peer, effects);
+        }
+    }
+
+    /// The rule for equal intervals that was verified against FreeBSD, NetBSD and UCARP: never both BACKUP, never two
+    /// masters for longer than about one advertisement.
+    fn heard_equal(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        effects.push(Effect::EqualPeer(peer));
+        match self.rivals.judge(&self.config, now, peer, self.sent_count) {
+            tie::Verdict::Ignore => {}
+            tie::Verdict::Answer => self.answer(now, effects),
+            tie::Verdict::Win => {
+                effects.push(Effect::Reassert(peer));
+                self.answer(now, effects);
+            }
+            tie::Verdict::YieldAtOnce => {
+                self.yield_to(now, self.dead_time(), Reason::TieLost { master: peer }, effects);
+            }
+            tie::Verdict::Yield => {
+                let every = self.config.interval.duration();
+                let wait = if peer.source == self.config.source {
+                    self.random.between(every * 6 / 5, every * 3)
+                } else {
+                    tie::wait_for_winner(self.config.interval)
+                };
+                self.yield_to(now, wait, Reason::TieLost { master: peer }, effects);
+            }
+        }
+    }
+
+    /// For how long this MASTER has been silent, if that is longer than its peers wait.
+    fn stalled(&self, now: Instant) -> Option<Duration> {
+        let silent = now - self.last_sent;
+        (silent > self.config.interval.peers_dead_time(self.config.dead_ratio)).then_some(silent)
+    }
+
+    /// Gives up at once, and listens to at least one more advertisement before preemption may act again.
+    fn step_down_after_stall(&mut self, now: Instant, reason: Reason, effects: &mut Vec<Effect>) {
+        self.yield_to(now, self.dead_time(), reason, effects);
+        self.hold_until = Some(now + self.config.interval.duration());
+    }
+
+    fn yield_to(&mut self, now: Instant, wait: Duration, reason: Reason, effects: &mut Vec<Effect>) {
+        self.abdicate(State::Backup, reason, effects);
+        self.expectation = match reason {
+            Reason::BetterMaster { master } | Reason::TieLost { master } => {
+                Reason::MasterTimedOut { master, waited: wait }
+            }
+            Reason::Stalled { master: Some(master), .. } => Reason::MasterTimedOut { master, waited: wait },
+            _ => Reason::NoMasterHeard { waited: wait },
+        };
+        self.deadline = Some(now + wait);
+    }
+
+    /// Leaves MASTER (or BACKUP) without a word. A MASTER that was leaving has released already.
+    fn abdicate(&mut self, to: State, reason: Reason, effects: &mut Vec<Effect>) {
+        let release = self.state == State::Master && self.leaving.is_none();
+        let to = if self.leaving == Some(Leave::Shutdown) { State::Init } else { to };
+        self.enter(to, reason, effects);
+        if release {
+            effects.push(Effect::Release);
+        }
+    }
+
+    fn leave(&mut self, leave: Leave, effects: &mut Vec<Effect>) {
+        if self.state != State::Master {
+            return;
+        }
+        let first = self.leaving.is_none();
+        if first || leave == Leave::Shutdown {
+            self.leaving = Some(leave);
+        }
+        if first {
+            effects.push(Effect::Leaving(if leave == Leave::Shutdown { Reason::ShutDown } else { Reason::HandedOver }));
+            effects.push(Effect::Release);
+        }
+    }
+
+    fn take_over(&mut self, now: Instant, reason: Reason, effects: &mut Vec<Effect>) {
+        self.enter(State::Master, reason, effects);
+        self.advertise(now, effects);
+        effects.push(Effect::Claim);
+    }
+
+    fn advertise(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Advertise);
+        let every = self.config.interval.duration();
+        // Counted from the moment it was due, so that lateness does not add up; but never two in a row to catch up.
+        let due = self.deadline.filter(|due| self.state == State::Master && now - *due < every / 2).unwrap_or(now);
+        self.last_sent = now;
+        self.sent_count += 1;
+        self.deadline = Some(due + every);
+    }
+
+    /// Advertises soon, out of turn, so that a rival hears of us; at most one in [`ANSWER_GAP`].
+    fn answer(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let earliest = self.last_sent + ANSWER_GAP;
+        if earliest <= now {
+            self.deadline = Some(now);
+            self.advertise(now, effects);
+        } else {
+            self.deadline = self.deadline.map(|regular| regular.min(earliest));
+        }
+    }
+
+    /// How long to wait after a goodbye. All BACKUPs hear it in the same moment: the better ones go first.
+    fn goodbye_spread(&mut self) -> Duration {
+        let by_rank = GOODBYE_SPREAD / 2 * u32::from(self.config.interval.advskew) / 256;
+        by_rank + self.random.between(Duration::ZERO, GOODBYE_SPREAD / 2)
+    }
+
+    fn enter(&mut self, to: State, reason: Reason, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Transition { from: self.state, to, reason });
+        self.state = to;
+        self.deadline = None;
+        self.hold_until = None;
+        self.leaving = None;
+        self.rivals = tie::Rivals::default();
+    }
+}

@@ -1,0 +1,15 @@
+//! What ucarp asks of the operating system. The only crate with unsafe code.
+
+pub mod argv;
+pub mod clock;
+pub mod filter;
+pub mod link;
+pub mod membership;
+pub mod monitor;
+pub mod netlink;
+pub mod netns;
+pub mod packet;
+pub mod poll;
+pub mod process;
+pub mod signals;
+pub mod tap;

@@ -1,0 +1,170 @@
+//! The network interfaces of this namespace and their addresses, as they are now. For changes see [`crate::monitor`].
+
+use std::net::IpAddr;
+
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkFlags, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use crate::netlink::{Connection, NetlinkError};
+
+/// `ARPHRD_ETHER`: the [`Link::hardware_type`] of everything that speaks Ethernet.
+pub const HARDWARE_ETHERNET: u16 = 1;
+/// The longest name an interface can have, in bytes (`IFNAMSIZ` without the final NUL).
+pub const MAX_NAME_BYTES: usize = 15;
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Never reused for another interface while the host runs, unless someone asks for it.
+    pub index: u32,
+    /// Its present name; it can be renamed.
+    pub name: String,
+    /// `IFF_UP`: the administrator wants it up.
+    pub up: bool,
+    /// `IFF_RUNNING`: it has carrier and is operational.
+    pub running: bool,
+    /// The hardware address, if it has one of six bytes.
+    pub mac: Option<[u8; 6]>,
+    /// `ARPHRD_...`, such as [`HARDWARE_ETHERNET`].
+    pub hardware_type: u16,
+    /// `IFF_LOOPBACK`.
+    pub loopback: bool,
+}
+
+impl Link {
+    /// From an `RTM_NEWLINK` or `RTM_DELLINK`; `None` if it has no name.
+    pub(crate) fn from_message(message: &LinkMessage) -> Option<Link> {
+        let flags = message.header.flags;
+        let name = message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => Some(name.clone()),
+            _ => None,
+        })?;
+        let mac = message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        });
+        Some(Link {
+            index: message.header.index,
+            name,
+            up: flags.contains(LinkFlags::Up),
+            running: flags.contains(LinkFlags::Running),
+            mac,
+            hardware_type: message.header.link_layer_type.into(),
+            loopback: flags.contains(LinkFlags::Loopback),
+        })
+    }
+}
+
+/// The interface called `name` in the calling thread's namespace, or `None`. Alternative names find it too.
+///
+/// # Errors
+/// Those of [`Connection`].
+pub fn by_name(name: &str) -> Result<Option<Link>, NetlinkError> {
+    find(&mut connect()?, name)
+}
+
+/// [`by_name`] over an open connection, in its namespace.
+///
+/// # Errors
+/// Those of [`Connection`].
+pub fn find(connection: &mut Connection, name: &str) -> Result<Option<Link>, NetlinkError> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains('\0') {
+        return Ok(None);
+    }
+    let mut message = question();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    match connection.get(RouteNetlinkMessage::GetLink(message)) {
+        Ok(RouteNetlinkMessage::NewLink(link)) => Ok(Link::from_message(&link)),
+        Ok(_) => Ok(None),
+        Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All interfaces of the calling thread's namespace, in the kernel's order.
+///
+/// # Errors
+/// Those of [`Connection::dump`].
+pub fn all() -> Result<Vec<Link>, NetlinkError> {
+    list(&mut connect()?)
+}
+
+/// [`all`] over an open connection, in its namespace.
+///
+/// # Errors
+/// Those of [`Connection::dump`].
+pub fn list(connection: &mut Connection) -> Result<Vec<Link>, NetlinkError> {
+    let links = connection.dump(&RouteNetlinkMessage::GetLink(question()))?;
+    Ok(links
+        .iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => Link::from_message(link),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The interface that UCARP 1.5.2 uses when none is given, which is libpcap's choice: the first in the kernel's order
+/// that is up, running and not a loopback (measured with libpcap 1.10.3). `None` if there is no such interface.
+///
+/// # Errors
+/// Those of [`all`].
+pub fn first_usable() -> Result<Option<Link>, NetlinkError> {
+    Ok(all()?.into_iter().find(|link| link.up && link.running && !link.loopback))
+}
+
+/// Every address of the calling thread's namespace with the index of its interface. On a point-to-point link it is the
+/// local end's.
+///
+/// # Errors
+/// Those of [`Connection::dump`].
+pub fn addresses() -> Result<Vec<(u32, IpAddr)>, NetlinkError> {
+    list_addresses(&mut connect()?)
+}
+
+/// [`addresses`] over an open connection, in its namespace.
+///
+/// # Errors
+/// Those of [`Connection::dump`].
+pub fn list_addresses(connection: &mut Connection) -> Result<Vec<(u32, IpAddr)>, NetlinkError> {
+    let messages = connection.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+    Ok(messages
+        .iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewAddress(address) => local_address(address),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The interface and the address of an `RTM_NEWADDR` or `RTM_DELADDR`. `IFA_LOCAL` is ours where there is one;
+/// `IFA_ADDRESS` is then the other end of a point-to-point link.
+pub(crate) fn local_address(message: &AddressMessage) -> Option<(u32, IpAddr)> {
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let address = local.or_else(|| {
+        message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    })?;
+    Some((message.header.index, address))
+}
+
+/// A question without statistics: smaller answers, and nothing in them that we do not read.
+fn question() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.interface_family = AddressFamily::Unspec;
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message
+}
+
+fn connect() -> Result<Connection, NetlinkError> {
+    Connection::open().map_err(|source| NetlinkError::Socket { request: "opening netlink", source })
+}
+
+#[cfg(test)]
+mod tests;

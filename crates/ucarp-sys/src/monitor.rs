@@ -1,0 +1,126 @@
+//! Changes of interfaces and addresses, as the kernel tells them.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::Socket;
+use rustix::io::Errno;
+
+use crate::link::{self, Link};
+use crate::netlink;
+
+/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
+const GROUPS: [u32; 3] = [1, 5, 9];
+/// The kernel tells of one change per datagram, of a few hundred bytes up to some KiB.
+const BUFFER_BYTES: usize = 32 * 1024;
+/// What one call of [`Monitor::read`] takes at most, so that a storm of changes cannot keep the caller from its timers.
+const MAX_DATAGRAMS: usize = 256;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A link appeared or something about it changed: up, carrier, MAC, name (then the index is the same) or something
+    /// we do not look at.
+    LinkChanged(Link),
+    /// A link is gone: removed, or moved to another namespace.
+    LinkGone {
+        /// Its index.
+        index: u32,
+        /// Its last name.
+        name: String,
+    },
+    /// An address was added, or its lifetime or flags changed.
+    AddressAdded {
+        /// The interface.
+        index: u32,
+        /// The address.
+        address: IpAddr,
+    },
+    /// An address was removed.
+    AddressRemoved {
+        /// The interface.
+        index: u32,
+        /// The address.
+        address: IpAddr,
+    },
+    /// Changes were lost: look at the state anew ([`link::all`], [`link::addresses`]).
+    Overrun,
+}
+
+/// A nonblocking socket that becomes readable when an interface or an address of its namespace changes.
+#[derive(Debug)]
+pub struct Monitor {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Monitor {
+    /// Starts to listen in the calling thread's network namespace. Open it before looking at the present state, so that
+    /// no change falls between the two.
+    ///
+    /// # Errors
+    /// Those of `socket(2)`: no descriptors left, or no netlink in this sandbox.
+    pub fn open() -> io::Result<Monitor> {
+        Ok(Monitor { socket: netlink::open_monitor(&GROUPS)?, buffer: vec![0; BUFFER_BYTES] })
+    }
+
+    /// The changes that have arrived; empty if there are none. If more than a few hundred wait, the socket stays
+    /// readable and the next call has the rest.
+    ///
+    /// # Errors
+    /// A broken socket. Lost changes are no error but [`Event::Overrun`].
+    pub fn read(&mut self) -> io::Result<Vec<Event>> {
+        let mut events = Vec::new();
+        for _ in 0..MAX_DATAGRAMS {
+            match netlink::receive(&self.socket, &mut self.buffer) {
+                Ok(length) => match self.buffer.get(..length) {
+                    Some(datagram) => events.extend(netlink::split(datagram).filter_map(event)),
+                    None => events.push(Event::Overrun),
+                },
+                Err(Errno::AGAIN) => break,
+                Err(Errno::NOBUFS) => events.push(Event::Overrun),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(events)
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn event(bytes: &[u8]) -> Option<Event> {
+    let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else {
+        // Something changed, and we cannot tell what: the same as having lost it.
+        return Some(Event::Overrun);
+    };
+    let NetlinkPayload::InnerMessage(message) = message.payload else {
+        return None;
+    };
+    match message {
+        // Bridges tell of their ports with the same messages, of the bridge family: a DELLINK there is a port that left
+        // the bridge, not a link that is gone.
+        RouteNetlinkMessage::NewLink(link) if link.header.interface_family == AddressFamily::Unspec => {
+            Link::from_message(&link).map(Event::LinkChanged)
+        }
+        RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
+            Link::from_message(&link).map(|link| Event::LinkGone { index: link.index, name: link.name })
+        }
+        RouteNetlinkMessage::NewAddress(address) => {
+            link::local_address(&address).map(|(index, address)| Event::AddressAdded { index, address })
+        }
+        RouteNetlinkMessage::DelAddress(address) => {
+            link::local_address(&address).map(|(index, address)| Event::AddressRemoved { index, address })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

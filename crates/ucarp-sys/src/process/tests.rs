@@ -1,0 +1,32 @@
+//! Tests that need a process of their own: the test program runs itself again with a single test, which is ignored
+//! otherwise.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const MARK: &str = "UCARP_SYS_TEST_CHILD";
+
+/// A command that runs the ignored test `name` in a new process. A failure is told on stderr.
+pub(crate) fn rerun(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([name, "--exact", "--ignored", "--nocapture", "--quiet"]).env(MARK, "1").stdout(Stdio::null());
+    command
+}
+
+/// Whether this process was started by [`rerun`]. Somebody may run the ignored tests on their own.
+pub(crate) fn in_child() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+/// The content of a file as soon as it ends with a line break, within ten seconds.
+pub(crate) fn content(path: &Path) -> String {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match std::fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text,
+            other => assert!(Instant::now() < deadline, "{}: {other:?}", path.display()),
+        }
+        std::thread::yield_now();
+    }
+}

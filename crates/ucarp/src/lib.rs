@@ -1,0 +1,65 @@
+//! The ucarp daemon as a library; `main.rs` is one call into it.
+//!
+//! [`options`] turns the command line into checked options, [`start`] opens what they name, [`engine`] drives the
+//! protocol core with what happens on the [`interface`], runs the [`scripts`] and tells the log ([`report`],
+//! [`complaints`], [`logging`]).
+#![forbid(unsafe_code)]
+
+pub mod complaints;
+pub mod engine;
+pub mod interface;
+pub mod logging;
+pub mod options;
+pub mod password_file;
+pub mod report;
+pub mod scripts;
+pub mod start;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use options::Action;
+use ucarp_sys::argv;
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let parsed = options::parse(&arguments);
+    let mut exposed = None;
+    for secret in &parsed.secret_arguments {
+        exposed = argv::overwrite(secret.index, secret.offset).err().or(exposed);
+    }
+    logging::to_terminal();
+    if let Some(error) = exposed {
+        log::warn!("The password stays readable in the process list ({error}): give it with -o instead of -p");
+    }
+    let status = match parsed.result {
+        Ok(Action::Run(options)) => start::run(&options),
+        Ok(Action::Help) => print(&options::help()),
+        Ok(Action::Version) => print(&options::version()),
+        Ok(Action::Completions(shell)) => print(&options::completions(shell)),
+        Err(error) => {
+            // What getopt would have complained about is for the person who typed it; the rest is for the log.
+            match error.hint() {
+                Some(hint) => eprintln!("ucarp: {error}\n{hint}"),
+                None => log::error!("{error}"),
+            }
+            error.exit_status()
+        }
+    };
+    ExitCode::from(status)
+}
+
+/// Prints on standard output. A reader that has seen enough (`ucarp --help | head -1`) is no failure.
+fn print(text: &str) -> u8 {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("unable to write to standard output: {error}");
+            1
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,208 @@
+//! Where log lines go: the terminal and syslog, in the form that users of UCARP read and grep.
+//!
+//! A log must never hold up an advertisement: a terminal that is stopped with Ctrl-S, a full pipe or a stuck syslog
+//! daemon loses lines instead, and the number of lost lines is told as soon as lines go through again.
+
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use ucarp_sys::clock::{self, LocalTime};
+use ucarp_sys::poll;
+
+use crate::options::Facility;
+
+/// The socket on which the system's log daemon listens.
+const SYSLOG_SOCKET: &str = "/dev/log";
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The `log` facade's receiver.
+struct Logger {
+    sinks: Mutex<Sinks>,
+}
+
+struct Sinks {
+    /// The least severe level that the terminal shows; `None` when there is no terminal.
+    terminal: Option<Level>,
+    /// Lines that the terminal did not take.
+    lost: u64,
+    facility: Option<u8>,
+    syslog: Option<UnixDatagram>,
+}
+
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+/// Starts logging to the terminal. Calling it again changes nothing.
+pub fn to_terminal() {
+    let sinks = Sinks { terminal: Some(Level::Debug), lost: 0, facility: None, syslog: None };
+    let logger = LOGGER.get_or_init(|| Logger { sinks: Mutex::new(sinks) });
+    if log::set_logger(logger).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
+
+/// Applies the options: syslog by facility, debug lines, and for a daemon only errors on the terminal.
+pub fn configure(facility: Facility, debug: bool, daemon: bool) {
+    log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+    with_sinks(|sinks| {
+        sinks.facility = facility.code();
+        if daemon {
+            sinks.terminal = Some(Level::Error);
+        }
+    });
+}
+
+/// The terminal belongs to somebody else from now on.
+pub fn leave_terminal() {
+    with_sinks(|sinks| sinks.terminal = None);
+}
+
+fn with_sinks(change: impl FnOnce(&mut Sinks)) {
+    if let Some(logger) = LOGGER.get() {
+        change(&mut logger.lock());
+    }
+}
+
+impl Logger {
+    fn lock(&self) -> MutexGuard<'_, Sinks> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let now = clock::local_now();
+        let level = record.level();
+        let text = format!("[{}] {}", name(level), one_line(&record.args().to_string()));
+        let mut sinks = self.lock();
+        if sinks.terminal.is_some_and(|least| level <= least) {
+            sinks.write_terminal(level, &terminal_line(&now, &text));
+        }
+        if let Some(facility) = sinks.facility {
+            sinks.write_syslog(syslog_line(facility, level, &now, &text).as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl Sinks {
+    /// Information goes to standard output, warnings and errors to standard error, as with UCARP.
+    fn write_terminal(&mut self, level: Level, line: &str) {
+        let written =
+            if level <= Level::Warn { write_if_ready(io::stderr(), line) } else { write_if_ready(io::stdout(), line) };
+        if !written {
+            self.lost += 1;
+        } else if self.lost > 0 {
+            let note = format!("(the terminal did not take {} log lines before this one)\n", self.lost);
+            if write_if_ready(io::stderr(), &note) {
+                self.lost = 0;
+            }
+        }
+    }
+
+    /// A missing or stuck log daemon is not this program's problem; one that was restarted is found again.
+    fn write_syslog(&mut self, line: &[u8]) {
+        for _ in 0..2 {
+            if self.syslog.is_none() {
+                self.syslog = connect_syslog().ok();
+            }
+            let Some(socket) = &self.syslog else { return };
+            match socket.send(line) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.syslog = None,
+                _ => return,
+            }
+        }
+    }
+}
+
+fn connect_syslog() -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(SYSLOG_SOCKET)?;
+    Ok(socket)
+}
+
+fn write_if_ready(mut stream: impl io::Write + AsFd, line: &str) -> bool {
+    poll::writable_now(stream.as_fd()) && stream.write_all(line.as_bytes()).and_then(|()| stream.flush()).is_ok()
+}
+
+/// One record is one line, whatever a file name or an argument contains.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug | Level::Trace => "DEBUG",
+    }
+}
+
+/// `2026-11-21T22:20:04.000123: [INFO] text`, local time without a zone.
+fn terminal_line(now: &LocalTime, text: &str) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}: {text}\n",
+        now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond
+    )
+}
+
+/// `<28>Nov 21 22:20:04 ucarp[1234]: [WARNING] text`, as the C library's `syslog` writes it.
+fn syslog_line(facility: u8, level: Level, now: &LocalTime, text: &str) -> String {
+    let severity = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    let month = MONTHS[usize::from(now.month.saturating_sub(1)) % MONTHS.len()];
+    let mut line = format!("<{}>{month} {:2} ", u16::from(facility) * 8 + severity, now.day);
+    let _ = write!(line, "{:02}:{:02}:{:02} ucarp[{}]: {text}", now.hour, now.minute, now.second, std::process::id());
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: LocalTime = LocalTime { year: 2026, month: 11, day: 2, hour: 3, minute: 4, second: 5, microsecond: 67 };
+
+    #[test]
+    fn lines_look_as_users_of_ucarp_know_them() {
+        assert_eq!(terminal_line(&NOW, "[INFO] x"), "2026-11-02T03:04:05.000067: [INFO] x\n");
+        let pid = std::process::id();
+        assert_eq!(
+            syslog_line(3, Level::Warn, &NOW, "[WARNING] x"),
+            format!("<28>Nov  2 03:04:05 ucarp[{pid}]: [WARNING] x")
+        );
+        assert!(syslog_line(16, Level::Debug, &NOW, "x").starts_with("<135>"));
+    }
+
+    #[test]
+    fn a_record_cannot_forge_a_second_line() {
+        assert_eq!(one_line("a\n[ERROR] b\u{7f}é"), "a\\n[ERROR] b\\u{7f}é");
+    }
+
+    #[test]
+    fn a_full_pipe_loses_lines_instead_of_blocking() {
+        let (reader, writer) = io::pipe().unwrap();
+        let line = "x".repeat(4096);
+        let mut written = 0;
+        while write_if_ready(writer.try_clone().unwrap(), &line) {
+            written += 1;
+            assert!(written < 10_000, "a pipe has an end");
+        }
+        assert!(written > 0);
+        drop(reader);
+    }
+}

@@ -1,0 +1,204 @@
+//! The up and down scripts of one virtual host: one at a time, in order, outdated ones skipped, none for ever.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use carp_core::time::Instant;
+use log::{debug, error, info, warn};
+use ucarp_sys::process::{Exit, Script};
+
+/// What a script that was told to end, or killed, may take for it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a script is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Take the address.
+    Up,
+    /// Give it up.
+    Down,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Up { "up" } else { "down" })
+    }
+}
+
+/// The two scripts and what both are called with.
+#[derive(Debug)]
+pub struct Scripts {
+    /// Run on becoming MASTER.
+    pub up: Option<OsString>,
+    /// Run on leaving MASTER, at start and at the end.
+    pub down: Option<OsString>,
+    /// Interface, virtual address and, if given, the extra parameter: UCARP's interface to scripts.
+    pub arguments: Vec<OsString>,
+    /// A script that runs longer is ended.
+    pub time_limit: Duration,
+}
+
+/// How far a running script has been pushed towards its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    InTime,
+    Terminated,
+    Killed,
+}
+
+struct Running {
+    action: Action,
+    line: String,
+    script: Script,
+    started: Instant,
+    stage: Stage,
+    stage_ends: Instant,
+}
+
+/// Runs the scripts of one virtual host.
+pub struct Runner {
+    scripts: Scripts,
+    running: Option<Running>,
+    /// What has to run after the running one. More than one is never needed: only the last wish counts.
+    next: Option<Action>,
+}
+
+impl Runner {
+    /// A runner with nothing to do.
+    #[must_use]
+    pub fn new(scripts: Scripts) -> Self {
+        Self { scripts, running: None, next: None }
+    }
+
+    /// Whether nothing runs or waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// Wishes the outcome of `action`. Returns it if that is reached already, because there is no script to run.
+    pub fn request(&mut self, now: Instant, action: Action) -> Option<Action> {
+        let Some(running) = &self.running else { return self.start(now, action) };
+        if let Some(outdated) = self.next.take() {
+            info!("Skipping the {outdated} script: outdated before it could run");
+        }
+        if running.action != action {
+            debug!("The {action} script waits until the {} script has ended", running.action);
+            self.next = Some(action);
+        }
+        None
+    }
+
+    /// When [`Runner::poll`] has to look at a script that takes too long.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.running.as_ref().map(|running| running.stage_ends)
+    }
+
+    /// Looks whether the running script has ended or must be ended, and starts the next one. Returns the action whose
+    /// outcome has been reached, when nothing more has to run.
+    pub fn poll(&mut self, now: Instant) -> Option<Action> {
+        let running = self.running.as_mut()?;
+        if !running.has_ended(now) && !running.push(now, self.scripts.time_limit) {
+            return None;
+        }
+        let ended = running.action;
+        self.running = None;
+        match self.next.take() {
+            Some(next) => self.start(now, next),
+            None => Some(ended),
+        }
+    }
+
+    fn start(&mut self, now: Instant, action: Action) -> Option<Action> {
+        let path = match action {
+            Action::Up => self.scripts.up.as_ref(),
+            Action::Down => self.scripts.down.as_ref(),
+        };
+        let Some(path) = path else { return Some(action) };
+        let line = command_line(path, &self.scripts.arguments);
+        warn!("Spawning [{line}]");
+        match Script::spawn(path, &self.scripts.arguments) {
+            Ok(script) => {
+                let stage_ends = now + self.scripts.time_limit;
+                self.running = Some(Running { action, line, script, started: now, stage: Stage::InTime, stage_ends });
+                None
+            }
+            Err(error) => {
+                error!("Unable to exec {line}: {}", explain(&error));
+                Some(action)
+            }
+        }
+    }
+}
+
+impl Running {
+    fn has_ended(&mut self, now: Instant) -> bool {
+        match self.script.try_wait() {
+            Ok(None) => false,
+            Ok(Some(exit)) => {
+                let took = now - self.started;
+                if exit == Exit::Code(0) {
+                    info!("[{}] ended after {took:.3?}", self.line);
+                } else {
+                    warn!(
+                        "[{}] ended with {exit} after {took:.3?}: see that the address is as it should be",
+                        self.line
+                    );
+                }
+                true
+            }
+            Err(error) => {
+                error!("Unable to wait for [{}]: {error}", self.line);
+                true
+            }
+        }
+    }
+
+    /// Pushes a script that is over its time to the next stage. Returns whether it has to be given up as lost.
+    fn push(&mut self, now: Instant, limit: Duration) -> bool {
+        if now < self.stage_ends {
+            return false;
+        }
+        let pid = self.script.pid();
+        let (stage, result) = match self.stage {
+            Stage::InTime => {
+                warn!("[{}] still runs after {limit:?}: terminating its process group {pid}", self.line);
+                (Stage::Terminated, self.script.terminate_group())
+            }
+            Stage::Terminated => {
+                warn!("[{}] did not end: killing its process group {pid}", self.line);
+                (Stage::Killed, self.script.kill_group())
+            }
+            Stage::Killed => {
+                error!("[{}] cannot be killed (process {pid}): going on without it", self.line);
+                return true;
+            }
+        };
+        if let Err(error) = result {
+            warn!("Unable to signal process group {pid}: {error}");
+        }
+        self.stage = stage;
+        self.stage_ends = now + GRACE;
+        false
+    }
+}
+
+fn command_line(path: &OsStr, arguments: &[OsString]) -> String {
+    let words = std::iter::once(path).chain(arguments.iter().map(OsString::as_os_str));
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// The system's text for an error without Rust's " (os error 2)", which UCARP's users do not look for.
+fn explain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The manual page: it describes exactly the options of the table, and is clean mdoc.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+
+use ucarp::options::{Facility, Kind, OPTIONS, Opt};
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../man/ucarp.8")
+}
+
+fn page() -> String {
+    fs::read_to_string(path()).expect("the manual page is there")
+}
+
+/// The names of an option as the page writes them: `v` and `-vhid`.
+fn names(option: &Opt) -> BTreeSet<String> {
+    let short = option.short.map(String::from);
+    short.into_iter().chain(option.long.iter().map(|long| format!("-{long}"))).collect()
+}
+
+/// What follows each `Fl` macro of a line.
+fn flags(line: &str) -> impl Iterator<Item = &str> {
+    let words: Vec<&str> = line.trim_start_matches('.').split_whitespace().collect();
+    let after: Vec<&str> = words.windows(2).filter(|pair| pair[0] == "Fl").map(|pair| pair[1]).collect();
+    after.into_iter()
+}
+
+/// The entries of the section OPTIONS: the heading and the text below it on one line.
+fn entries(page: &str) -> Vec<(&str, String)> {
+    let section = page.split(".Sh OPTIONS\n").nth(1).expect("a section OPTIONS");
+    let list = section.split(".Bl ").nth(1).and_then(|rest| rest.split(".El\n").next()).expect("a list of options");
+    let items = list.split(".It ").skip(1);
+    items.filter_map(|item| item.split_once('\n')).map(|(head, text)| (head, text.replace('\n', " "))).collect()
+}
+
+#[test]
+fn every_option_has_its_entry_with_argument_range_and_default() {
+    let page = page();
+    let entries = entries(&page);
+    assert_eq!(entries.len(), OPTIONS.len());
+    for option in OPTIONS {
+        let names = names(option);
+        let is_its_own = |head: &str| flags(head).map(str::to_owned).collect::<BTreeSet<_>>() == names;
+        let Some((head, text)) = entries.iter().find(|(head, _)| is_its_own(head)) else {
+            panic!("no entry of exactly {names:?}");
+        };
+        let arguments = head.matches("Ar ").count();
+        match option.argument {
+            None => assert_eq!(arguments, 0, "{head}"),
+            Some(argument) => {
+                let placeholder = format!("Ar {}", argument.placeholder);
+                assert_eq!((arguments, head.matches(&placeholder).count()), (names.len(), names.len()), "{head}");
+            }
+        }
+        if let Some(Kind::Number { least, most }) = option.argument.map(|argument| argument.kind) {
+            assert!(
+                text.contains(&format!("{least} to {most}")),
+                "--{} has the range {least} to {most}",
+                option.name()
+            );
+        }
+        if let Some(default) = option.default {
+            let sentence = format!("The default is {default}.");
+            assert!(text.contains(&sentence), "--{}: {sentence}", option.name());
+        }
+    }
+}
+
+#[test]
+fn every_flag_on_the_page_is_an_option() {
+    let known: BTreeSet<String> = OPTIONS.iter().flat_map(names).collect();
+    let page = page();
+    let mut seen = BTreeSet::new();
+    for flag in page.lines().filter(|line| line.starts_with('.')).flat_map(flags) {
+        // "Fl zB" is two letters, "Fl -vhid" one name.
+        let names: Vec<String> =
+            if flag.starts_with('-') { vec![flag.to_owned()] } else { flag.chars().map(String::from).collect() };
+        for name in names {
+            assert!(known.contains(&name), "-{name} is on the page but not an option");
+            seen.insert(name);
+        }
+    }
+    assert_eq!(seen, known);
+}
+
+#[test]
+fn the_synopsis_has_every_letter() {
+    let page = page();
+    let synopsis = page.split(".Sh SYNOPSIS\n").nth(1).and_then(|rest| rest.split(".Sh ").next()).expect("a synopsis");
+    let seen: String = synopsis.lines().flat_map(flags).filter(|flag| !flag.starts_with('-')).collect();
+    for letter in OPTIONS.iter().filter_map(|option| option.short) {
+        assert!(seen.contains(letter), "-{letter} is not in the synopsis");
+    }
+}
+
+#[test]
+fn every_facility_is_named() {
+    let page = page();
+    let entries = entries(&page);
+    let (_, text) = entries.iter().find(|(head, _)| head.starts_with("Fl f ")).expect("an entry of -f");
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    for name in Facility::names().split(' ') {
+        assert!(words.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn mandoc_finds_nothing_to_complain_about() {
+    let output = match Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(path()).output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && env::var("CI").as_deref() != Ok("true") => {
+            eprintln!("skipped: mandoc is not installed");
+            return;
+        }
+        Err(error) => panic!("mandoc: {error}"),
+    };
+    let complaints = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
+}

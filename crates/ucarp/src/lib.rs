@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
     for secret in &parsed.secret_arguments {
         exposed = argv::overwrite(secret.index, secret.offset).err().or(exposed);
     }
-    logging::to_terminal();
+    logging::start();
     if let Some(error) = exposed {
         log::warn!("The password stays readable in the process list ({error}): give it with -o instead of -p");
     }

@@ -34,11 +34,14 @@ struct Sinks {
     syslog: Option<UnixDatagram>,
 }
 
+/// LOG_USER, which UCARP too uses for what goes wrong while the options are read.
+const BEFORE_OPTIONS: u8 = 1;
+
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-/// Starts logging to the terminal. Calling it again changes nothing.
-pub fn to_terminal() {
-    let sinks = Sinks { terminal: Some(Level::Debug), lost: 0, facility: None, syslog: None };
+/// Starts logging, to the terminal and, until the options say where to, to syslog. Calling it again changes nothing.
+pub fn start() {
+    let sinks = Sinks { terminal: Some(Level::Debug), lost: 0, facility: Some(BEFORE_OPTIONS), syslog: None };
     let logger = LOGGER.get_or_init(|| Logger { sinks: Mutex::new(sinks) });
     if log::set_logger(logger).is_ok() {
         log::set_max_level(LevelFilter::Info);

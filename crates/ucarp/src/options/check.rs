@@ -44,16 +44,16 @@ pub(super) fn check(mut options: Options) -> Result<Options, UsageError> {
     if options.password.as_bytes().is_empty() {
         return Err(UsageError::PasswordMissing);
     }
+    match (options.advbase, options.advskew) {
+        (0, 0) => return Err(UsageError::IntervalZero),
+        (255, 255) => return Err(UsageError::IntervalOfGoodbye),
+        _ => {}
+    }
     if options.source.is_unspecified() {
         return Err(UsageError::SourceMissing);
     }
     if options.address.is_unspecified() {
         return Err(UsageError::AddressMissing);
-    }
-    match (options.advbase, options.advskew) {
-        (0, 0) => return Err(UsageError::IntervalZero),
-        (255, 255) => return Err(UsageError::IntervalOfGoodbye),
-        _ => {}
     }
     if options.dead_ratio == 0 {
         return Err(UsageError::DeadRatioZero);

@@ -289,11 +289,11 @@ fn what_is_missing_is_told_in_ucarps_order() {
         ("You must supply a valid virtual host id", ["-v", "1"]),
         ("You must supply a password", ["-p", ""]),
         ("You must supply a password", ["-p", "more-than-nineteen-octets"]),
+        ("You must supply an advertisement time base", ["-b", "1"]),
         ("You must supply a persistent source address", ["-s", "0.0.0.0"]),
         ("You must supply a persistent source address", ["-s", "10.0.0.2"]),
         ("You must supply a virtual host address", ["-a", "0.0.0.0"]),
         ("You must supply a virtual host address", ["-a", "10.0.0.100"]),
-        ("You must supply an advertisement time base", ["-b", "1"]),
         ("Dead ratio can't be zero", ["-r", "3"]),
     ] {
         assert_error(&error(line.iter().copied()), begins, "option", 1);

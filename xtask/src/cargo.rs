@@ -1,0 +1,78 @@
+//! Runs cargo on this workspace.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::tally::{Counts, Tally};
+
+/// The cargo that started us, or the one in PATH.
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command.current_dir(workspace());
+    command
+}
+
+/// The directory of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a directory of the workspace")
+}
+
+/// Where cargo puts what it builds: this program is in `PROFILE/` of it.
+///
+/// # Errors
+///
+/// The own executable cannot be found.
+pub(crate) fn target() -> io::Result<PathBuf> {
+    let exe = env::current_exe()?;
+    let target = exe.parent().and_then(Path::parent).map(Path::to_owned);
+    target.ok_or_else(|| io::Error::other(format!("{} is not in a target directory", exe.display())))
+}
+
+/// Runs `cargo build` with these arguments. Whether it succeeded.
+///
+/// # Errors
+///
+/// Cargo cannot be run.
+pub(crate) fn build(arguments: &[&str]) -> io::Result<bool> {
+    Ok(cargo().arg("build").args(arguments).status()?.success())
+}
+
+/// Runs `cargo test` with these arguments and environment, passes its output through and counts the tests. Whether it
+/// succeeded, and the counts.
+///
+/// # Errors
+///
+/// Cargo cannot be run, or the output cannot be passed on.
+pub(crate) fn test(arguments: &[String], environment: &[(&str, OsString)]) -> io::Result<(bool, Counts)> {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast"]).args(arguments);
+    command.envs(environment.iter().map(|(name, value)| (name, value))).stdout(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut output = child.stdout.take().expect("standard output was piped just now");
+    let mut tally = Tally::default();
+    let copied = copy(&mut output, &mut tally);
+    let success = child.wait()?.success();
+    copied?;
+    Ok((success, tally.counts()))
+}
+
+fn copy(from: &mut impl Read, tally: &mut Tally) -> io::Result<()> {
+    let mut buffer = [0; 8192];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => {
+                let piece = &buffer[..length];
+                tally.read(piece);
+                let mut to = io::stdout().lock();
+                to.write_all(piece)?;
+                to.flush()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What CI and maintainers run. `cargo xtask` lists the tasks.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cargo;
+mod debian;
+mod demo;
+mod tally;
+mod test;
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const TASKS: &str = "\
+Tasks of ucarp-rs, run as `cargo xtask TASK`:
+
+  test [--quick]              build the daemon, run all tests, then the compliance suite against Debian's ucarp,
+                              ours and mixed groups; as root on Debian it installs what is missing.
+                              --quick leaves out the compliance suite and the demo
+  demo                        two hosts share an address, one dies: a failover to look at, in 25 seconds
+  bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the task. Whether it went well; an error means that it could not be done.
+fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
+    let Some((task, rest)) = arguments.split_first() else {
+        print!("{TASKS}");
+        return Ok(true);
+    };
+    let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match (task.to_str().unwrap_or_default(), words.as_slice()) {
+        ("help" | "--help" | "-h", []) => {
+            print!("{TASKS}");
+            Ok(true)
+        }
+        ("test", []) => Ok(test::run(test::Extent::Everything)?),
+        ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
+        ("demo", _) => Err(demo::run(rest).into()),
+        ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
+        _ => Err(format!("no such task: {}\n\n{TASKS}", command_line(arguments)).into()),
+    }
+}
+
+fn command_line(arguments: &[OsString]) -> String {
+    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}

@@ -213,6 +213,10 @@ impl Engine {
             // Another interface of the same name: what was known of the old one is void.
             self.parts.node.handle_link(now, LINK, LinkState::Gone);
         }
+        if before.is_none() && after.is_some() {
+            // A script that ran while the interface was away had nothing to act on.
+            self.request(now, Action::Down);
+        }
         self.retry_port = None;
         let mut state = self.parts.interface.state();
         if let Err(error) = self.parts.interface.open_or_close() {

@@ -1,8 +1,10 @@
 //! The daemon's loop: hands what happens to the protocol core and does what it asks for, in one thread.
 
+use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::Duration;
 
 use carp_core::election::State;
@@ -34,6 +36,9 @@ const MOST_READS: usize = 4;
 
 /// A port that could not be opened is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// The rest after a wait that failed.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Longer than any frame that the filter lets pass matters: the header of IPv4 with all options, the advertisement, and
 /// some trailing bytes.
@@ -89,22 +94,22 @@ impl Engine {
         Self { parts, poller, complaints, retry_port: None, reopened: None, shutting_down: false, frame }
     }
 
-    /// Runs until a signal asked for the end and everything is given up.
-    ///
-    /// # Errors
-    ///
-    /// Waiting itself failed, which leaves nothing to do but end.
-    pub fn run(mut self, neutral: bool) -> io::Result<()> {
+    /// Runs until a signal asked for the end and everything is given up. Nothing else ends it: the address would stay.
+    pub fn run(mut self, neutral: bool) {
         warn!("Switching to state: BACKUP");
         if !neutral {
             self.request(now(), Action::Down);
         }
         self.link_changed(now());
         while !self.is_over() {
-            let ready = self.wait()?;
-            self.turn(ready)?;
+            let ready = self.wait().unwrap_or_else(|error| {
+                self.complain("Unable to wait for events", &error);
+                // Not in a circle at full speed: whatever the kernel lacks, it may have soon.
+                thread::sleep(PAUSE);
+                [true; 3]
+            });
+            self.turn(ready);
         }
-        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -123,9 +128,9 @@ impl Engine {
     }
 
     /// One turn: first everything that came in, links before frames, then what is due.
-    fn turn(&mut self, [signals, monitor, frames]: [bool; 3]) -> io::Result<()> {
+    fn turn(&mut self, [signals, monitor, frames]: [bool; 3]) {
         if monitor {
-            self.read_monitor()?;
+            self.read_monitor();
         }
         if signals {
             self.read_signals();
@@ -142,7 +147,6 @@ impl Engine {
         while let Some(summary) = self.complaints.due(now) {
             report::summary(&summary);
         }
-        Ok(())
     }
 
     /// Reads the frames that have arrived, before anything that is due is decided, and returns the time to decide at.
@@ -183,28 +187,37 @@ impl Engine {
         }
     }
 
-    fn read_monitor(&mut self) -> io::Result<()> {
-        let mut concerned = false;
-        for event in self.parts.monitor.read()? {
-            match event {
-                Event::LinkChanged(link) => concerned |= self.parts.interface.is_concerned(link.index, &link.name),
-                Event::LinkGone { index, name } => concerned |= self.parts.interface.is_concerned(index, &name),
-                Event::AddressRemoved { index, address } => self.address_removed(index, address),
-                Event::AddressAdded { .. } => {}
-                Event::Overrun => concerned = true,
+    fn read_monitor(&mut self) {
+        let events = self.parts.monitor.read().unwrap_or_else(|error| {
+            self.complain("Unable to watch links", &error);
+            if let Ok(monitor) = Monitor::open() {
+                self.parts.monitor = monitor;
             }
-        }
-        if concerned {
+            vec![Event::Overrun]
+        });
+        let interface = &self.parts.interface;
+        let is_concerned = events.iter().any(|event| match event {
+            Event::LinkChanged(link) => interface.is_concerned(link.index, &link.name),
+            Event::LinkGone { index, name } => interface.is_concerned(*index, name),
+            Event::AddressAdded { .. } | Event::AddressRemoved { .. } => false,
+            Event::Overrun => true,
+        });
+        if is_concerned {
             self.link_changed(now());
         }
-        Ok(())
+        // Only now, as the addresses of a link that is gone need no words of their own.
+        for event in events {
+            if let Event::AddressRemoved { index, address } = event {
+                self.address_removed(index, address);
+            }
+        }
     }
 
     /// Looks at the interface anew and tells the core.
     fn link_changed(&mut self, now: Instant) {
         let before = self.parts.interface.link().map(|link| link.index);
         if let Err(error) = self.parts.interface.look() {
-            error!("Unable to look at interface {}: {error}", self.parts.interface.name());
+            self.complain("Unable to look at the interface", &error);
             self.retry_port = Some(now + RETRY);
             return;
         }
@@ -220,10 +233,7 @@ impl Engine {
         self.retry_port = None;
         let mut state = self.parts.interface.state();
         if let Err(error) = self.parts.interface.open_or_close() {
-            let subject = Subject { kind: "Unable to open the interface", sender: None };
-            if self.complaints.is_news(now, subject) {
-                error!("Unable to open interface [{}]: {error}: trying again", self.parts.interface.name());
-            }
+            self.complain("Unable to open the interface", &error);
             self.retry_port = Some(now + RETRY);
             state = LinkState::Down;
         }
@@ -300,7 +310,7 @@ impl Engine {
     fn carry_out(&mut self, now: Instant) {
         while let Some(output) = self.parts.node.poll_output() {
             match output {
-                Output::Transmit { purpose, frame, .. } => self.transmit(now, purpose, &frame),
+                Output::Transmit { purpose, frame, .. } => self.transmit(purpose, &frame),
                 Output::Claim { .. } => self.request(now, Action::Up),
                 Output::Release { .. } => self.request(now, Action::Down),
                 Output::Leaving { reason, .. } => report::leaving(&reason),
@@ -310,16 +320,18 @@ impl Engine {
         }
     }
 
-    fn transmit(&mut self, now: Instant, purpose: Purpose, frame: &[u8]) {
+    fn transmit(&mut self, purpose: Purpose, frame: &[u8]) {
         let Some(port) = self.parts.interface.port() else { return };
         match port.socket().send(frame) {
             Ok(()) => debug!("{purpose} sent"),
-            Err(error) => {
-                let subject = Subject { kind: "Unable to send", sender: None };
-                if self.complaints.is_news(now, subject) {
-                    warn!("Unable to send an {purpose} on {}: {error}", self.parts.interface.name());
-                }
-            }
+            Err(error) => self.complain("Unable to send", &error),
+        }
+    }
+
+    /// Tells what went wrong on this host, unless it did a moment ago.
+    fn complain(&mut self, kind: &'static str, error: &dyn Error) {
+        if self.complaints.is_news(now(), Subject { kind, sender: None }) {
+            error!("{kind} [{}]: {error}", self.parts.interface.name());
         }
     }
 }

@@ -73,11 +73,8 @@ pub fn run(options: &Options) -> u8 {
             return failed(&SetupError::Daemon(error));
         }
     }
-    if let Ok(engine) = prepared
-        && let Err(error) = engine.run(options.neutral)
-    {
-        error!("Unable to wait for events: {error}");
-        return SETUP_FAILED;
+    if let Ok(engine) = prepared {
+        engine.run(options.neutral);
     }
     status
 }

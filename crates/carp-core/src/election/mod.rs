@@ -119,6 +119,8 @@ pub struct Election {
     last_sent: Instant,
     sent_count: u64,
     leaving: Option<Leave>,
+    /// Told to end: nothing brings it back.
+    ended: bool,
     rivals: tie::Rivals,
 }
 
@@ -136,6 +138,7 @@ impl Election {
             last_sent: Instant::default(),
             sent_count: 0,
             leaving: None,
+            ended: false,
             rivals: tie::Rivals::default(),
         }
     }
@@ -158,9 +161,10 @@ impl Election {
         self.deadline
     }
 
-    /// The link can carry advertisements: INIT becomes BACKUP and listens for a whole dead time.
+    /// The link can carry advertisements: INIT becomes BACKUP and listens for a whole dead time, unless the node was told
+    /// to end.
     pub fn link_up(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.state == State::Init {
+        if self.state == State::Init && !self.ended {
             self.enter(State::Backup, Reason::LinkUp, effects);
             self.expectation = Reason::NoMasterHeard { waited: self.dead_time() };
             self.deadline = Some(now + self.dead_time());
@@ -181,6 +185,7 @@ impl Election {
 
     /// The node is about to end. A MASTER says goodbye when its address is gone ([`Election::released`]).
     pub fn shut_down(&mut self, effects: &mut Vec<Effect>) {
+        self.ended = true;
         if self.state == State::Master {
             self.leave(Leave::Shutdown, effects);
         } else {

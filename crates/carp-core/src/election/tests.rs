@@ -459,6 +459,17 @@ fn a_handover_that_turns_into_a_shutdown_ends_in_init() {
 }
 
 #[test]
+fn a_node_that_was_told_to_end_does_not_come_back_when_its_link_does() {
+    for mut subject in [Subject::backup(false), Subject::leaving(true), Subject::new(config(false))] {
+        subject.act(Election::shut_down);
+        subject.act(|election, effects| election.released(at(5000), effects));
+        subject.act(|election, effects| election.link_up(at(6000), effects));
+        assert_eq!(subject.election.state(), State::Init);
+        assert_eq!(subject.election.next_deadline(), None);
+    }
+}
+
+#[test]
 fn a_late_answer_about_the_address_is_ignored_when_nobody_waits_for_it() {
     let mut subject = Subject::master();
     subject.act(|election, effects| election.released(at(4000), effects));

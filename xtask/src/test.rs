@@ -20,6 +20,9 @@ const COMPLIANCE: &str = "compliance";
 /// What the compliance suite can be run against.
 const UNDER_TEST: [&str; 3] = ["ucarp", "ours", "mixed"];
 
+/// Cases of the compliance suite that run at once: they wait for timers nearly all the time.
+const AT_ONCE: &str = "8";
+
 /// How much to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -163,7 +166,11 @@ fn compliance(under_test: &str, missing: &[&Tool]) -> io::Result<Outcome> {
     if !ours.is_file() {
         return Ok(Outcome::CouldNotRun("the release build failed".into()));
     }
-    let environment = [("UNDER_TEST", OsString::from(under_test)), ("UCARP_OURS", ours.into_os_string())];
+    let environment = [
+        ("UNDER_TEST", OsString::from(under_test)),
+        ("UCARP_OURS", ours.into_os_string()),
+        ("RUST_TEST_THREADS", OsString::from(AT_ONCE)),
+    ];
     cargo_test(&["-p", "ucarp", "--test", COMPLIANCE].map(String::from), &environment)
 }
 

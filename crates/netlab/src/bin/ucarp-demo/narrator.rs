@@ -53,12 +53,15 @@ impl Narrator {
     }
 }
 
+/// The time at the beginning of a daemon's log line, in a form that sorts.
+pub(crate) fn stamp(line: &str) -> Option<&str> {
+    let (stamp, text) = line.split_once(": ")?;
+    (text.starts_with('[') && stamp.len() == "2026-11-21T22:20:04.000123".len()).then_some(stamp)
+}
+
 /// A daemon's log line without its time: the narrator has its own.
 fn without_stamp(line: &str) -> &str {
-    match line.split_once(": ") {
-        Some((stamp, text)) if text.starts_with('[') && stamp.len() == "2026-11-21T22:20:04.000123".len() => text,
-        _ => line,
-    }
+    stamp(line).map_or(line, |stamp| &line[stamp.len() + 2..])
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use netlab::{Direction, Host, Lab, Prober, Process, Signal, now, wait_until};
 
 use crate::Error;
 use crate::directory::Directory;
-use crate::narrator::{Colour, Narrator};
+use crate::narrator::{self, Colour, Narrator};
 
 /// The shared address.
 const SHARED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
@@ -188,7 +188,8 @@ impl Play {
     fn quote(&mut self) -> Result<(), Error> {
         let mut lines: Vec<_> = self.alpha.unquoted();
         lines.extend(self.beta.unquoted());
-        lines.sort_by_key(|(at, ..)| *at);
+        // By the daemons' own stamps, as the two pipes of a daemon are read by turns; what has none comes last.
+        lines.sort_by(|(.., text), (.., other)| sort_key(text).cmp(sort_key(other)));
         lines.iter().try_for_each(|(at, host, colour, text)| {
             self.narrator.quote(*at, host, *colour, &self.without_directory(text))
         })
@@ -289,4 +290,8 @@ fn seconds(duration: Duration) -> String {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn sort_key(line: &str) -> &str {
+    narrator::stamp(line).unwrap_or("~")
 }

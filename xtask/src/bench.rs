@@ -25,8 +25,8 @@ const FIRST_GUESS: Duration = Duration::from_secs(10);
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{0:?} is not an option: `cargo xtask bench failover [--runs N]`, with N from 1 to {MOST_RUNS}")]
-    Usage(Vec<String>),
+    #[error("{0:?} is not understood: `cargo xtask bench failover [--runs N]`, with N from 1 to {MOST_RUNS}")]
+    Usage(String),
     #[error("there is no ucarp to compare with: as root, run `apt-get install ucarp`")]
     NoOriginal,
     #[error("the programs cannot be built")]
@@ -64,7 +64,7 @@ pub(crate) fn failover(options: &[&str]) -> Result<bool, Error> {
 }
 
 fn parse_runs(options: &[&str]) -> Result<usize, Error> {
-    let usage = || Error::Usage(options.iter().map(|&word| word.to_owned()).collect());
+    let usage = || Error::Usage(options.join(" "));
     let number = match options {
         [] => return Ok(DEFAULT_RUNS),
         ["--runs", number] => number,

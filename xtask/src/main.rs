@@ -19,7 +19,7 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   test [--quick]              build the daemon, run all tests, then the compliance suite against Debian's ucarp,
                               ours and mixed groups; as root on Debian it installs what is missing.
                               --quick leaves out the compliance suite and the demo
-  demo                        two hosts share an address, one dies: a failover to look at, in 25 seconds
+  demo                        two hosts share an address, one dies: a failover to look at, in 10 seconds
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
 ";
 

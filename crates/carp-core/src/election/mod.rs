@@ -1,5 +1,6 @@
 //! The election of one virtual host: who is MASTER, decided from advertisements, time and the state of the link.
 
+mod canonical;
 mod reason;
 mod tie;
 
@@ -310,7 +311,7 @@ impl Election {
     /// Gives up at once, and listens to at least one more advertisement before preemption may act again.
     fn step_down_after_stall(&mut self, now: Instant, reason: Reason, effects: &mut Vec<Effect>) {
         self.yield_to(now, self.dead_time(), reason, effects);
-        self.hold_until = Some(now + self.config.interval.duration());
+        self.hold_until = self.deadline.map(|_| now + self.config.interval.duration());
     }
 
     fn yield_to(&mut self, now: Instant, wait: Duration, reason: Reason, effects: &mut Vec<Effect>) {
@@ -322,7 +323,8 @@ impl Election {
             Reason::Stalled { master: Some(master), .. } => Reason::MasterTimedOut { master, waited: wait },
             _ => Reason::NoMasterHeard { waited: wait },
         };
-        self.deadline = Some(now + wait);
+        // A node that was shutting down is in INIT now, where nothing is ever due.
+        self.deadline = (self.state == State::Backup).then(|| now + wait);
     }
 
     /// Leaves MASTER (or BACKUP) without a word. A MASTER that was leaving has released already.

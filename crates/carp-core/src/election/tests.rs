@@ -470,6 +470,16 @@ fn a_node_that_was_told_to_end_does_not_come_back_when_its_link_does() {
 }
 
 #[test]
+fn a_node_that_was_shutting_down_and_heard_a_better_master_has_nothing_to_wait_for() {
+    for stalled in [false, true] {
+        let mut subject = Subject::leaving(true);
+        subject.hear(if stalled { 60_000 } else { 4000 }, peer(1, 0));
+        assert_eq!(subject.election.state(), State::Init);
+        assert_eq!(subject.election.next_deadline(), None);
+    }
+}
+
+#[test]
 fn a_late_answer_about_the_address_is_ignored_when_nobody_waits_for_it() {
     let mut subject = Subject::master();
     subject.act(|election, effects| election.released(at(4000), effects));

@@ -71,7 +71,41 @@ pub(super) fn wait_for_winner(interval: Interval) -> Duration {
     interval.duration() * 3 / 2 + Duration::from_millis(50)
 }
 
+/// How long after an equal advertisement over IPv4 one over IPv6 counts as judged already.
+fn family_memory(config: &Config) -> Duration {
+    config.interval.duration() * 3
+}
+
+/// How long a rival that is not heard again is remembered.
+fn rival_memory(config: &Config) -> Duration {
+    config.interval.duration() * 5 / 2 + Duration::from_millis(100)
+}
+
 impl Rivals {
+    /// The part of [`Election::canonical`](super::Election::canonical): rivals that are still remembered, with the
+    /// count 0 if we advertised since they were first heard and 1, the canonical count of all, if not.
+    pub(super) fn canonical(
+        &self,
+        config: &Config,
+        now: Instant,
+        sent_count: u64,
+        shifted: impl Fn(Instant, Duration) -> Instant,
+    ) -> Self {
+        let mut known: Vec<_> = self
+            .known
+            .iter()
+            .filter(|rival| now - rival.heard_at <= rival_memory(config))
+            .map(|rival| Rival {
+                source: rival.source,
+                sent_count: u64::from(sent_count == rival.sent_count),
+                heard_at: shifted(rival.heard_at, rival_memory(config)),
+            })
+            .collect();
+        known.sort_by_key(|rival| rival.source);
+        let recent = |heard: &Instant| config.source.is_ipv4() && now - *heard < family_memory(config);
+        Self { known, heard_v4: self.heard_v4.filter(recent).map(|heard| shifted(heard, family_memory(config))) }
+    }
+
     /// Judges the equal MASTER `peer`.
     ///
     /// A loser does not leave at the first equal advertisement but answers it: a kernel then leaves within milliseconds
@@ -82,17 +116,16 @@ impl Rivals {
         if config.tie == TieRule::Kernel {
             return Verdict::YieldAtOnce;
         }
-        let every = config.interval.duration();
         if peer.source.is_ipv4() {
             self.heard_v4 = Some(now);
-        } else if config.source.is_ipv4() && self.heard_v4.is_some_and(|heard| now - heard < every * 3) {
+        } else if config.source.is_ipv4() && self.heard_v4.is_some_and(|heard| now - heard < family_memory(config)) {
             return Verdict::Ignore;
         }
         let rank = |a, b| config.tie.compare(a, b);
         if rank(config.source, peer.source) == Ordering::Less {
             return Verdict::Win;
         }
-        let memory = every * 5 / 2 + Duration::from_millis(100);
+        let memory = rival_memory(config);
         self.known.retain(|rival| {
             let parting = rank(peer.source, rival.source) == Ordering::Less;
             let too_old = rival.source == peer.source && now - rival.heard_at > memory;

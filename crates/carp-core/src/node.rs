@@ -60,7 +60,9 @@ pub enum Command {
     ShutDown,
     /// What [`Output::Claim`] asked for is done: the address can be announced.
     Claimed,
-    /// What [`Output::Release`] asked for is done: the address is gone.
+    /// What [`Output::Release`] asked for is done: the address is gone. Only the last wish counts: a `Claim` that comes
+    /// while a `Release` is under way takes it back, and the `Release` must not be answered any more. Otherwise a goodbye
+    /// could be said while the address is still there.
     Released,
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod debian;
 mod demo;
+mod sim;
 mod tally;
 mod test;
 
@@ -20,6 +21,7 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
                               ours and mixed groups; as root on Debian it installs what is missing.
                               --quick leaves out the compliance suite and the demo
   demo                        two hosts share an address, one dies: a failover to look at, in 10 seconds
+  sim --seeds N               simulated groups with faults, judged by checkers; `sim` alone lists what else it can
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
 ";
 
@@ -51,6 +53,7 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("test", []) => Ok(test::run(test::Extent::Everything)?),
         ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
         ("demo", _) => Err(demo::run(rest).into()),
+        ("sim", _) => Err(sim::run(rest).into()),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
         _ => Err(format!("no such task: {}\n\n{TASKS}", command_line(arguments)).into()),
     }

@@ -1,0 +1,377 @@
+//! From a seed to a group of nodes, a network and what goes wrong: the workload.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use carp_core::election::{HANDOVER_HOLD, TieRule};
+use carp_core::timing::Interval;
+
+use crate::dice::Dice;
+use crate::fault::{Fault, FaultKind, FaultSet, Nodes, Planned};
+use crate::foreign::{CARRIER_SLEEP, READING_DELAY};
+use crate::moment::{Clock, Moment};
+use crate::network::{Quality, percent};
+use crate::sabotage::Sabotage;
+use crate::spec::{Credentials, Kind, Spec};
+
+/// Most faults of one run.
+const MOST_FAULTS: u64 = 12;
+
+/// How long a run goes on after everything must have settled, to see that it stays so.
+const WATCH: Duration = Duration::from_secs(12);
+
+/// What scenarios may be made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many nodes a group may have.
+    pub nodes: RangeInclusive<usize>,
+    /// What may go wrong.
+    pub faults: FaultSet,
+    /// What nodes may be. A group has at least one of ours; with other kinds, at least one of these too.
+    pub peers: Vec<Kind>,
+    /// For how many seconds things go wrong; what it takes to settle comes on top.
+    pub seconds: u64,
+    /// A rule that one node breaks.
+    pub sabotage: Option<Sabotage>,
+}
+
+impl fmt::Display for Options {
+    /// As they are written on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peers: Vec<_> = self.peers.iter().map(|kind| kind.name()).collect();
+        let (low, high) = (self.nodes.start(), self.nodes.end());
+        write!(f, "--nodes {low}..{high} --faults {} --peers {}", self.faults, peers.join(","))?;
+        write!(f, " --seconds {}", self.seconds)?;
+        self.sabotage.map_or(Ok(()), |sabotage| write!(f, " --sabotage {sabotage}"))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { nodes: 2..=5, faults: FaultSet::all(), peers: vec![Kind::Ours], seconds: 60, sabotage: None }
+    }
+}
+
+/// How long things may take; the checkers calculate with these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// No frame is longer on its way.
+    pub(crate) max_delay: Duration,
+    /// No timer is noticed later.
+    pub(crate) lag: Duration,
+    /// Frames of one node to another never overtake each other, where links are clear.
+    pub(crate) in_order: bool,
+    pub(crate) up_script: Duration,
+    pub(crate) down_script: Duration,
+    /// After the last fault, the group has settled within this time.
+    pub(crate) settle: Duration,
+    /// Whether it must settle at all: some foreign ties never do.
+    pub(crate) must_settle: bool,
+}
+
+/// Everything that a run depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) specs: Vec<Spec>,
+    pub(crate) clocks: Vec<Clock>,
+    pub(crate) starts: Vec<Moment>,
+    pub(crate) quality: Quality,
+    pub(crate) faults: Vec<Planned>,
+    pub(crate) calm: Moment,
+    pub(crate) end: Moment,
+    pub(crate) bounds: Bounds,
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
+impl Scenario {
+    /// The scenario of `seed`.
+    pub(crate) fn new(seed: u64, options: &Options) -> Self {
+        let mut dice = Dice::new(seed);
+        let kinds = kinds(&mut dice, options);
+        let mixed = kinds.iter().any(|kind| *kind != Kind::Ours);
+        let specs = specs(&mut dice, &kinds, options.faults.has(FaultKind::Twins));
+        let fast = specs.iter().any(|spec| spec.interval.advbase == 0);
+        let (quality, lag) = surroundings(&mut dice, fast);
+        let script = match dice.below(4) {
+            0 => Duration::ZERO,
+            1 | 2 => dice.millis(1, 150),
+            _ => dice.millis(100, if mixed { 300 } else { 3000 }),
+        };
+        let clocks = specs.iter().map(|_| clock(&mut dice, options.faults.has(FaultKind::Drift))).collect();
+        let spread = if dice.coin() { 3 } else { 5000 };
+        let starts = specs.iter().map(|_| Moment::default() + dice.millis(0, spread)).collect();
+        let calm = Moment::default() + Duration::from_secs(options.seconds);
+        let faults = Plan { dice: &mut dice, specs: &specs, calm, script, fast, mixed }.faults(&options.faults);
+        let bounds = bounds(&specs, &faults, quality, lag, script);
+        let end = calm + bounds.settle + WATCH;
+        let sabotage = options.sabotage;
+        Self { seed, specs, clocks, starts, quality, faults, calm, end, bounds, sabotage }
+    }
+}
+
+impl Scenario {
+    /// A group on a good network, with these faults and with nothing left to chance but phases and delays. It need not
+    /// settle.
+    pub(crate) fn plain(seed: u64, specs: Vec<Spec>, faults: Vec<Planned>, end: Moment) -> Self {
+        let mut dice = Dice::new(seed);
+        let quality = Quality::good(Duration::from_micros(100), Duration::from_micros(300));
+        let clock = Clock { origin: 1_000_000_000, drift_ppm: 0 };
+        let bounds = Bounds {
+            max_delay: quality.longest(),
+            lag: Duration::ZERO,
+            in_order: true,
+            up_script: Duration::ZERO,
+            down_script: Duration::ZERO,
+            settle: Duration::ZERO,
+            must_settle: false,
+        };
+        // The first node starts first; the others at any phase of its interval.
+        let later = |_| Moment::default() + dice.millis(100, 1100);
+        let starts = std::iter::once(Moment::default()).chain((1..specs.len()).map(later)).collect();
+        let clocks = vec![clock; specs.len()];
+        Self { seed, specs, clocks, starts, quality, faults, calm: end, end, bounds, sabotage: None }
+    }
+}
+
+fn kinds(dice: &mut Dice, options: &Options) -> Vec<Kind> {
+    let (low, high) = (*options.nodes.start(), *options.nodes.end());
+    let size = low + dice.index(high - low + 1);
+    let foreign: Vec<_> = options.peers.iter().copied().filter(|kind| *kind != Kind::Ours).collect();
+    (0..size)
+        .map(|node| match node {
+            0 => Kind::Ours,
+            1 if !foreign.is_empty() => dice.pick(&foreign),
+            _ => dice.pick(&options.peers),
+        })
+        .collect()
+}
+
+/// How ranks are spread over a group. The values keep clear of combinations in which a node's dead time and another
+/// one's interval are within a hair of each other: there, jitter decides, with any implementation.
+fn specs(dice: &mut Dice, kinds: &[Kind], may_have_twins: bool) -> Vec<Spec> {
+    let mixed = kinds.iter().any(|kind| *kind != Kind::Ours);
+    let dead_ratio = if mixed { 3 } else { dice.pick(&[2, 3, 3, 3, 5]) };
+    let tie = if mixed || dice.below(4) > 0 { TieRule::UcarpLittleEndian } else { TieRule::Numeric };
+    let bases: &[u8] = match dice.below(8) {
+        0 if !mixed => &[0],
+        1 => &[2],
+        2 if dead_ratio == 3 && !mixed => &[1, 2, 4],
+        _ => &[1],
+    };
+    let style = dice.below(4);
+    let preempt = dice.below(3);
+    let first = u8::try_from(dice.below(40)).expect("less than 40");
+    let mut octets: Vec<u8> = (1..=250).collect();
+    let mut specs: Vec<Spec> = Vec::with_capacity(kinds.len());
+    for (node, kind) in (0_u8..).zip(kinds) {
+        let advbase = dice.pick(bases);
+        let advskew = match style {
+            _ if bases == [0] => dice.pick(&[26, 32, 40, 64]),
+            0 => first,
+            1 => first + dice.pick(&[0, 40]),
+            _ => first + 20 * node,
+        };
+        let octet = octets.swap_remove(dice.index(octets.len()));
+        let source = Ipv4Addr::new(10, 0, u8::try_from(dice.below(2)).expect("0 or 1"), octet);
+        let preempt = preempt == 1 || (preempt == 2 && dice.coin());
+        specs.push(Spec { kind: *kind, interval: Interval { advbase, advskew }, dead_ratio, preempt, tie, source });
+    }
+    for node in (1..specs.len()).rev() {
+        let other = dice.index(node + 1);
+        let (a, b) = (specs[node].interval, specs[other].interval);
+        (specs[node].interval, specs[other].interval) = (b, a);
+    }
+    if may_have_twins && !mixed && dice.below(20) == 0 {
+        specs[1].source = specs[0].source;
+    }
+    specs
+}
+
+fn surroundings(dice: &mut Dice, fast: bool) -> (Quality, Duration) {
+    let delay_min = dice.duration(Duration::from_micros(20), Duration::from_millis(1));
+    let spread = if fast || dice.coin() { dice.millis(0, 2) } else { dice.millis(0, 20) };
+    let mut quality = Quality::good(delay_min, delay_min + spread);
+    quality.in_order = dice.below(3) > 0;
+    let lag = match dice.below(3) {
+        0 => Duration::ZERO,
+        1 => Duration::from_micros(100),
+        _ => Duration::from_millis(2),
+    };
+    (quality, lag)
+}
+
+fn clock(dice: &mut Dice, drifts: bool) -> Clock {
+    let ppm = i32::try_from(dice.below(1001)).expect("at most 1000") - 500;
+    let origin = if dice.coin() { dice.below(10_000_000_000) } else { dice.below(1 << 55) };
+    Clock { origin, drift_ppm: if drifts { ppm } else { 0 } }
+}
+
+/// Makes the list of faults.
+struct Plan<'a> {
+    dice: &'a mut Dice,
+    specs: &'a [Spec],
+    calm: Moment,
+    script: Duration,
+    fast: bool,
+    mixed: bool,
+}
+
+impl Plan<'_> {
+    fn faults(mut self, allowed: &FaultSet) -> Vec<Planned> {
+        let kinds: Vec<_> = allowed.kinds().iter().copied().filter(|kind| self.is_possible(*kind)).collect();
+        let mut planned: Vec<Planned> = Vec::new();
+        if kinds.is_empty() {
+            return planned;
+        }
+        // Most runs have few kinds, so that each is seen alone and in pairs too.
+        let kinds: Vec<_> = (0..self.dice.pick(&[1, 2, 3, 8])).map(|_| self.dice.pick(&kinds)).collect();
+        for _ in 0..=self.dice.below(MOST_FAULTS) {
+            let kind = self.dice.pick(&kinds);
+            let begin = Moment::default() + self.dice.duration(Duration::ZERO, self.calm - Moment::default());
+            let longest = if self.dice.coin() { 3000 } else { 20_000 };
+            let end = (begin + self.dice.millis(1, longest)).min(self.calm);
+            let fault = self.fault(kind);
+            let Some(node) = fault.node() else {
+                planned.push(Planned { begin, end, fault });
+                continue;
+            };
+            let shortest = if matches!(fault, Fault::Reload { .. }) { self.script * 3 } else { Duration::ZERO };
+            let end = end.max(begin + shortest + Duration::from_millis(100));
+            let free = |other: &Planned| {
+                let same = other.fault.node() == Some(node) && !other.fault.is_momentary();
+                !same || other.end < begin || end < other.begin
+            };
+            if end < self.calm && (fault.is_momentary() || planned.iter().all(free)) {
+                planned.push(Planned { begin, end, fault });
+            }
+        }
+        planned.sort_by_key(|planned| planned.begin);
+        planned
+    }
+
+    /// Echoed multicast makes the kernels step down before themselves, whatever others do.
+    fn is_possible(&self, kind: FaultKind) -> bool {
+        match kind {
+            FaultKind::Drift | FaultKind::Twins => false,
+            FaultKind::Delay => !self.fast,
+            FaultKind::Echo => self.specs.iter().all(|spec| !spec.kind.is_kernel()),
+            FaultKind::Demotion => self.specs.iter().any(|spec| spec.kind.is_kernel()),
+            _ => true,
+        }
+    }
+
+    fn some_nodes(&mut self) -> Nodes {
+        let all = (1 << self.specs.len()) - 1;
+        loop {
+            let nodes = self.dice.bits() & all;
+            if nodes != 0 && nodes != all {
+                return nodes;
+            }
+        }
+    }
+
+    fn fault(&mut self, kind: FaultKind) -> Fault {
+        let node = self.dice.index(self.specs.len());
+        let rate = percent(self.dice.pick(&[1, 5, 10, 25, 50, 80]));
+        match kind {
+            FaultKind::Loss if self.dice.coin() => Fault::Loss { from: Nodes::MAX, to: Nodes::MAX, rate },
+            FaultKind::Loss => Fault::Loss { from: self.some_nodes(), to: self.some_nodes(), rate },
+            FaultKind::Delay => {
+                let (min, spread) = (self.dice.millis(0, 150), self.dice.millis(0, 75));
+                Fault::Delay { min, mean: min + spread }
+            }
+            FaultKind::Reordering => {
+                let by = if self.fast { self.dice.millis(1, 20) } else { self.dice.millis(1, 300) };
+                Fault::Stragglers { rate, by }
+            }
+            FaultKind::Duplication => Fault::Duplication { rate },
+            FaultKind::Corruption => Fault::Corruption { rate },
+            FaultKind::Asymmetry => {
+                let from = self.some_nodes();
+                Fault::OneWay { from, to: !from & self.some_nodes() }
+            }
+            FaultKind::Partition => Fault::Partition { side: self.some_nodes() },
+            FaultKind::Echo => Fault::Echo,
+            FaultKind::Crash => Fault::Crash { node },
+            FaultKind::Stall => Fault::Stall { node, queue: self.dice.pick(&[0, 1, 3, 4096]) },
+            FaultKind::Carrier => Fault::Carrier { node },
+            FaultKind::Chatter => Fault::Chatter { node },
+            FaultKind::Reload => Fault::Reload { node, spec: self.reconfigured(node) },
+            FaultKind::Password => {
+                Fault::Credentials { node, credentials: Credentials { wrong_password: true, ..Credentials::default() } }
+            }
+            FaultKind::Addresses => {
+                let credentials = Credentials { wrong_addresses: true, ..Credentials::default() };
+                Fault::Credentials { node, credentials }
+            }
+            FaultKind::Demotion => {
+                let kernels: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind.is_kernel()).collect();
+                Fault::Demotion { node: self.dice.pick(&kernels), by: self.dice.pick(&[1, 100, 240]) }
+            }
+            FaultKind::Handover | FaultKind::Drift | FaultKind::Twins => Fault::HandOver { node },
+        }
+    }
+
+    /// Another rank, or another answer to preempt. In mixed groups ranks stay distinct.
+    fn reconfigured(&mut self, node: usize) -> Spec {
+        let mut spec = self.specs[node];
+        if self.dice.coin() && !self.mixed {
+            spec.interval = self.specs[self.dice.index(self.specs.len())].interval;
+        } else {
+            spec.preempt = self.dice.coin();
+        }
+        spec
+    }
+}
+
+/// How long a node of any kind may take to become MASTER when nobody else is.
+pub(crate) fn longest_wait(spec: &Spec, bounds: &Bounds) -> Duration {
+    let interval = spec.interval;
+    match spec.kind {
+        Kind::Ours => interval.master_down(spec.dead_ratio).max(interval.duration() * 3) + bounds.lag,
+        Kind::Ucarp => interval.duration() * (spec.dead_ratio + 1) + READING_DELAY * 2 + bounds.down_script,
+        Kind::FreeBsd | Kind::OpenBsd | Kind::NetBsd => interval.duration() * 3 + Duration::from_millis(30),
+    }
+}
+
+fn bounds(specs: &[Spec], faults: &[Planned], quality: Quality, lag: Duration, script: Duration) -> Bounds {
+    let mut worst = quality;
+    let mut straggle = Duration::ZERO;
+    let mut max_delay = quality.longest();
+    for planned in faults {
+        match planned.fault {
+            Fault::Delay { min, mean } => {
+                (worst.delay_min, worst.delay_mean) = (min, mean);
+                max_delay = max_delay.max(worst.longest());
+            }
+            Fault::Stragglers { by, .. } => straggle = straggle.max(by),
+            _ => {}
+        }
+    }
+    let ranks: Vec<_> = specs.iter().map(|spec| spec.interval).collect();
+    let all_differ = ranks.iter().enumerate().all(|(node, rank)| !ranks[..node].contains(rank));
+    let twins = specs.iter().enumerate().any(|(node, spec)| specs[..node].iter().any(|o| o.source == spec.source));
+    let mixed = specs.iter().any(|spec| spec.kind != Kind::Ours);
+    let mut bounds = Bounds {
+        max_delay: max_delay + straggle,
+        lag,
+        in_order: quality.in_order,
+        up_script: script,
+        down_script: script,
+        settle: Duration::ZERO,
+        must_settle: !mixed || all_differ,
+    };
+    let wait = specs.iter().map(|spec| longest_wait(spec, &bounds)).max().unwrap_or_default();
+    bounds.settle = HANDOVER_HOLD + wait * 2 + (bounds.max_delay + script) * 4;
+    if twins {
+        // Equal in everything: only chance tells them apart, one collision at a time.
+        bounds.settle += wait * 10;
+    }
+    if specs.iter().any(|spec| spec.kind == Kind::Ucarp) {
+        bounds.settle += CARRIER_SLEEP + READING_DELAY * 2;
+    }
+    bounds
+}

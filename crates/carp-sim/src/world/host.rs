@@ -1,0 +1,90 @@
+//! What surrounds a node: its host.
+
+use std::rc::Rc;
+
+use carp_core::node::Command;
+use carp_core::time::Instant;
+use carp_core::wire::MacAddr;
+
+use super::Packet;
+use crate::machine::Machine;
+use crate::moment::{Clock, Moment};
+use crate::scripts::Scripts;
+use crate::spec::{Credentials, Spec};
+
+/// Something that a stopped process learns of when it goes on.
+#[derive(Debug)]
+pub(super) enum Missed {
+    Frame(Rc<Packet>),
+    ScriptEnd,
+    Command(Command),
+}
+
+/// A process that is stopped.
+#[derive(Debug)]
+pub(super) struct Stall {
+    /// Frames that its socket can still take.
+    pub(super) room: usize,
+    pub(super) missed: Vec<Missed>,
+}
+
+impl Stall {
+    /// A frame is queued, or lost when the queue is full.
+    pub(super) fn frame(&mut self, packet: &Rc<Packet>) {
+        if self.room > 0 {
+            self.room -= 1;
+            self.missed.push(Missed::Frame(Rc::clone(packet)));
+        }
+    }
+}
+
+/// When a node is to be woken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    /// What it asked for, by its own clock.
+    pub(super) deadline: Instant,
+    /// When it is woken, in true time: never earlier, and a little late.
+    pub(super) at: Moment,
+}
+
+/// A host of the group.
+pub(super) struct Host {
+    pub(super) spec: Spec,
+    pub(super) credentials: Credentials,
+    /// `None` while it does not run.
+    pub(super) machine: Option<Machine>,
+    /// Counts its starts.
+    pub(super) life: u32,
+    pub(super) clock: Clock,
+    pub(super) scripts: Scripts,
+    pub(super) stall: Option<Stall>,
+    pub(super) carrier: bool,
+    /// The timer event that counts; earlier plans are void.
+    pub(super) timer: Option<Timer>,
+}
+
+impl Host {
+    pub(super) fn new(spec: Spec, clock: Clock) -> Self {
+        Self {
+            spec,
+            credentials: Credentials::default(),
+            machine: None,
+            life: 0,
+            clock,
+            scripts: Scripts::default(),
+            stall: None,
+            carrier: true,
+            timer: None,
+        }
+    }
+
+    /// Whether it takes part: it runs and hears.
+    pub(super) fn is_well(&self) -> bool {
+        self.machine.is_some() && self.stall.is_none() && self.carrier
+    }
+}
+
+/// The hardware address of a node's interface.
+pub(super) fn mac(node: usize) -> MacAddr {
+    MacAddr([0x02, 0, 0, 0, 0, u8::try_from(node).unwrap_or(u8::MAX)])
+}

@@ -1,0 +1,62 @@
+//! Groups of ours and mixed ones, with every fault, and runs that repeat to the bit.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
+
+use carp_sim::{FaultKind, FaultSet, Kind, Options, campaign};
+
+/// Runs the seeds and fails with the lines that replay what went wrong.
+fn must_hold(seeds: u64, options: &Options) {
+    let mut failures = Vec::new();
+    let findings = campaign::run(0, seeds, options, &mut failures, &mut std::io::sink()).unwrap();
+    let failures = String::from_utf8(failures).unwrap();
+    assert!(failures.is_empty(), "{failures}");
+    println!("{options}: {} node-seconds, {:.0} per second", findings.node_time.as_secs(), findings.rate());
+}
+
+#[test]
+fn ours_with_every_fault() {
+    must_hold(600, &Options::default());
+}
+
+#[test]
+fn ours_with_one_kind_of_fault_at_a_time() {
+    for kind in FaultKind::ALL {
+        must_hold(40, &Options { faults: FaultSet::of(&[kind]), ..Options::default() });
+    }
+}
+
+#[test]
+fn three_of_ours_without_faults() {
+    must_hold(300, &Options { nodes: 3..=3, faults: FaultSet::none(), ..Options::default() });
+}
+
+#[test]
+fn mixed_groups() {
+    for kind in Kind::ALL.into_iter().skip(1) {
+        must_hold(150, &Options { peers: vec![Kind::Ours, kind], ..Options::default() });
+    }
+    must_hold(300, &Options { peers: Kind::ALL.to_vec(), ..Options::default() });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_with_and_without_a_trace_and_another_seed_another() {
+    let options = Options { peers: Kind::ALL.to_vec(), ..Options::default() };
+    let mut hashes = Vec::new();
+    for seed in 0..50 {
+        let (one, other) = (carp_sim::run(seed, &options, false), carp_sim::run(seed, &options, true));
+        assert_eq!((one.hash, one.tally), (other.hash, other.tally), "seed {seed}");
+        hashes.push(one.hash);
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 50);
+}
+
+#[test]
+fn a_replay_tells_what_was_seen_and_decided_and_keeps_the_frames() {
+    let outcome = carp_sim::run(0, &Options::default(), true);
+    let trace = outcome.trace.unwrap();
+    for words in ["n0  is ours", "starts", "goes from Init to Backup: the link is up", "to Master: ", "hears n"] {
+        assert!(trace.timeline().contains(words), "{words}: not in\n{}", trace.timeline());
+    }
+    assert!(trace.pcap().len() > 24 + 100 * 70);
+}

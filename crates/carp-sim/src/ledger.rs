@@ -185,7 +185,7 @@ impl Ledger {
         }
     }
 
-    /// The latest at which something that should take `duration` by a node's clock may happen: drift and lag allowed for.
+    /// The latest at which what should take `duration` by the clock of a node may happen, drift and lag included.
     pub(crate) fn late(&self, duration: Duration) -> Duration {
         duration + duration / 1000 + self.bounds.lag + Duration::from_millis(1)
     }

@@ -1,30 +1,53 @@
 //! A seeded, deterministic network of [`carp_core`] nodes, with faults, foreign peers and checkers, and an exhaustive
 //! search over the election.
 //!
-//! [`run`] plays one seed: the scenario (who takes part, what goes wrong and when) comes from the seed alone, the nodes are
-//! the real core or models of other implementations, and the frames are real bytes. [`campaign`] plays many.
+//! A *run* is made from one number, its seed: a group of nodes and their configuration, the network between them, and
+//! what goes wrong when. Real frames travel between real cores; time is simulated, so that a minute takes a
+//! millisecond. The same seed gives the same run on every machine, so a failure is repeated by repeating its seed.
 //!
-//! # The rules
+//! # What must hold
 //!
-//! Checkers judge what truly happened, in true time, and know the workload only through the facts that the world reports.
-//! *Clear* means that frames pass a link in both directions within its greatest delay; *well* that a host runs and is on
-//! a link. All bounds are widened by the drift of the clocks and by the lag of a timer.
+//! The checkers know what truly happened: which frames were handed to whom, who runs, which links are clear. They have
+//! their own formulas and take from the nodes only their state, and that one has woken up after a stall. *Well* is a
+//! node that runs and whose link carries frames. A direction is *clear* if every frame arrives, whole, within the
+//! longest delay D of the run. All times are by the nodes' clocks; a thousandth, 1 ms and the lag of the run are
+//! granted, for clocks that drift by up to 500 ppm and timers that are noticed late.
 //!
-//! * [`Rule::TwoMasters`]: two MASTERs between which the link has been clear are both MASTER for at most one advertisement
-//!   interval of the faster one and the delay; equal ones for two answers more (300 ms or an interval, and the delay,
-//!   each). Checked always, whatever else goes wrong. A node of ours that hears a better MASTER, or for the second time
-//!   an equal one that wins, with an own advertisement in between, is not MASTER afterwards.
-//! * [`Rule::NoMaster`]: while a node of ours is well and BACKUP, the group is without a well MASTER for at most its longest
-//!   wait (the dead time, or three intervals; three seconds more after a hand-over). A BACKUP of ours takes over when it
-//!   must, a MASTER of ours advertises when it must, and in a calm group nobody steps down and leaves nobody behind.
-//! * [`Rule::Settled`]: when the faults have been over for long enough, exactly one node is MASTER, none that is faster and
-//!   preempts is not, and nothing changes any more. Not demanded where the protocols of foreign peers cannot give it.
-//! * [`Rule::Address`]: a node of ours that is not MASTER is rid of the address in the time that its scripts need, and one
-//!   that is has it; it sends only as MASTER, nothing after its goodbye, no goodbye while the address may be there or
-//!   without having been told to go, no advertisement after a silence longer than its peers wait, none too soon.
-//! * [`Rule::Grounds`]: a node of ours changes its state only for a reason that it can have known.
+//! 1. [`Rule::TwoMasters`], always. Two nodes that are well, have the same password and address list, and hear each
+//!    other over clear directions, are not both MASTER for longer than the shorter of their two intervals plus D. If
+//!    their intervals are equal, for the answers of the tie: 2 times (0.3 s or one interval, if that is less, plus D)
+//!    longer; a node that was told to leave is not counted in a tie. And whatever the links: a MASTER of ours that was
+//!    handed an authentic advertisement of a faster one is not MASTER after it; nor after the second one of an equal
+//!    that wins ties against it, no more than 2.5 intervals after the one before and with one of its own sent in
+//!    between, unless a third equal one that wins against that rival was heard in between.
+//! 2. [`Rule::NoMaster`], always. A well BACKUP of ours is MASTER as soon as it has heard no authentic advertisement
+//!    for its dead time (3 intervals if that is more, which twins need); 8 ms after a goodbye; at once when it hears
+//!    one that is slower, if it preempts or if its dead time is not longer than that interval. After it handed over it
+//!    waits for 3 s more, after a stall for one interval. A well MASTER of ours advertises every interval. While a node
+//!    of ours is well and BACKUP, some well node is MASTER again within its dead time plus D. And a MASTER of ours that
+//!    steps down for a peer leaves a MASTER behind, in groups of ours alone whose nodes all hear each other in order.
+//! 3. [`Rule::Settled`], after the last fault. Within a bound that follows from the dead times (3 s for a handover,
+//!    twice the longest wait, four delays and scripts; more with twins and with UCARP) exactly one node is MASTER, none
+//!    that preempts is faster, and nothing changes any more.
+//! 4. [`Rule::Address`], always, for ours. Nobody holds the address (from the start of the up script to the end of the
+//!    down script) without being MASTER for longer than the two scripts take, and a MASTER has begun to take it within
+//!    the time of a down script that may still run. No goodbye while the address is held, none that nobody asked for,
+//!    nothing at all after it. Nothing is sent by a node that is not MASTER. No advertisement after a silence that is
+//!    longer than peers wait, and none sooner than 0.3 s or half an interval after the last.
+//! 5. [`Rule::Grounds`], always, for ours. No takeover without silence for the dead time (1.2 intervals after a lost
+//!    tie), a goodbye, or a slower master that preemption or the dead time displaces; none within 3 s of a handover. No
+//!    step down without a better or equal master, a link lost, a long silence of its own, or a command, which ends in a
+//!    goodbye. A node that was told to end does not come back. No deadline that is served without any effect.
 //!
-//! [`Sabotage`] plants faults to show that each rule can be broken. [`search`] states its own rules.
+//! Groups with foreign nodes have weaker bounds where their protocol can do no better: for two masters, one interval
+//! more for each foreign node, and for UCARP the second by which it reads late, twice, and its up script, which stops
+//! it. If foreign nodes have equal ranks, rule 3 does not apply: a kernel and a UCARP, or two kernels, may step down
+//! before each other, again and again, for 3 s each time. Rules 2, 4 and 5 hold for each node of ours in any company.
+//!
+//! That the checkers can fail is shown with planted faults, [`Sabotage`]: each must be caught, and by the rule that it
+//! breaks.
+//!
+//! [`campaign`] runs many seeds. [`search`] states rules of its own.
 #![forbid(unsafe_code)]
 
 pub mod campaign;

@@ -1,4 +1,4 @@
-//! A node of any kind, driven by inputs with the time: the contract of `carp-core`, which the foreign models follow too.
+//! A node of any kind, driven by inputs with the time: the contract of `carp-core`, which foreign models follow too.
 
 use std::fmt;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carp_core::time::Instant;
 
-/// A point of true time, in nanoseconds since the start of a run. Nodes do not know it: each has a [`Clock`].
+/// A point of true time, in nanoseconds since the start of a run. Nodes do not know it: each has a clock of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 

@@ -46,8 +46,8 @@ pub fn render() -> String {
             let false_takeovers = false_takeovers(loss, skew);
             writeln!(
                 text,
-                "{loss:>3} %  {skew:>7}  {failover_mean:>5}  {failover_p99:>5}   {handover_mean:>5}  {handover_p99:>5}  \
-                 {:>5}.{}",
+                "{loss:>3} %  {skew:>7}  {failover_mean:>5}  {failover_p99:>5}   {handover_mean:>5}  \
+                 {handover_p99:>5}  {:>5}.{}",
                 false_takeovers / 10,
                 false_takeovers % 10,
             )

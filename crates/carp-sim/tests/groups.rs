@@ -12,29 +12,31 @@ fn must_hold(seeds: u64, options: &Options) {
     println!("{options}: {} node-seconds, {:.0} per second", findings.node_time.as_secs(), findings.rate());
 }
 
+/// Among these are 666, where a link that was reported again brought back a node that was told to end, and 2865, where
+/// a node that was leaving heard a better one and then had a deadline that it never served.
 #[test]
 fn ours_with_every_fault() {
-    must_hold(600, &Options::default());
+    must_hold(4000, &Options::default());
 }
 
 #[test]
 fn ours_with_one_kind_of_fault_at_a_time() {
     for kind in FaultKind::ALL {
-        must_hold(40, &Options { faults: FaultSet::of(&[kind]), ..Options::default() });
+        must_hold(200, &Options { faults: FaultSet::of(&[kind]), ..Options::default() });
     }
 }
 
 #[test]
 fn three_of_ours_without_faults() {
-    must_hold(300, &Options { nodes: 3..=3, faults: FaultSet::none(), ..Options::default() });
+    must_hold(1000, &Options { nodes: 3..=3, faults: FaultSet::none(), ..Options::default() });
 }
 
 #[test]
 fn mixed_groups() {
     for kind in Kind::ALL.into_iter().skip(1) {
-        must_hold(150, &Options { peers: vec![Kind::Ours, kind], ..Options::default() });
+        must_hold(1000, &Options { peers: vec![Kind::Ours, kind], ..Options::default() });
     }
-    must_hold(300, &Options { peers: Kind::ALL.to_vec(), ..Options::default() });
+    must_hold(2000, &Options { peers: Kind::ALL.to_vec(), ..Options::default() });
 }
 
 #[test]

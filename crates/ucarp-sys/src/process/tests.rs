@@ -30,3 +30,10 @@ pub(crate) fn content(path: &Path) -> String {
         std::thread::yield_now();
     }
 }
+
+/// The session of this process; 0 if its leader is in an outer PID namespace, as in a container that was started with
+/// one. (The wrapper of rustix takes that 0 for impossible.)
+pub(crate) fn own_session() -> libc::pid_t {
+    // SAFETY: getsid has no conditions.
+    unsafe { libc::getsid(0) }
+}

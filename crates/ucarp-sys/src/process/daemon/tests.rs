@@ -3,7 +3,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::process::tests::{content, in_child, rerun};
+use crate::process::tests::{content, in_child, own_session, rerun};
 
 /// Set to what the daemon shall do, and to a directory for its report.
 const ACTION: &str = "UCARP_SYS_TEST_ACTION";
@@ -92,7 +92,7 @@ fn the_first_process_exits_with_0_when_the_daemon_is_ready() {
     let words: Vec<_> = report.split_whitespace().collect();
     let (pid, group, session) = (words[0], words[2], words[4]);
     assert!(pid != group && pid != session && group == session, "{report}");
-    let own = rustix::process::getsid(None).unwrap().to_string();
+    let own = own_session().to_string();
     assert_ne!(session, own, "{report}");
     assert_eq!(words[5..], ["cwd", "/", "umask", "27", "fds", "/dev/null", "/dev/null", "/dev/null"]);
     std::fs::remove_file(directory.path().join("report")).unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::process::tests::{content, in_child, rerun};
+use crate::process::tests::{content, in_child, own_session, rerun};
 use crate::signals::Signals;
 
 /// An executable file in `directory`. Another process writes it: if this one had it open for writing while another test
@@ -168,7 +168,7 @@ fn the_script_starts_with_default_signals_in_its_own_group() {
         let set = u64::from_str_radix(set, 16).unwrap() & !(0b111 << 31);
         assert_eq!(set, 0, "{report}");
     }
-    let session = rustix::process::getsid(None).unwrap();
+    let session = own_session();
     for (name, id) in [("Pid", script.pid()), ("NSpgid", script.pid()), ("PPid", std::process::id())] {
         assert!(report.contains(&format!("\n{name}:\t{id}\n")), "{name} {id}: {report}");
     }

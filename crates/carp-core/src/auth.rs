@@ -43,7 +43,7 @@ pub enum KeyError {
 }
 
 /// The key of a virtual host, wiped from memory when dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; KEY_LEN]);
 
 impl Key {
@@ -116,6 +116,11 @@ impl AddressList {
     /// The IPv4 addresses, ascending.
     pub fn v4(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.v4.iter().copied()
+    }
+
+    /// The IPv6 addresses, ascending.
+    pub fn v6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.v6.iter().copied()
     }
 
     /// The list without IPv6 link-local addresses. OpenBSD sends digests over this one and accepts either; FreeBSD and

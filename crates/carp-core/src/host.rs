@@ -1,59 +1,40 @@
 //! One virtual host: its election, its announcements and its frames.
 
+mod config;
+mod trust;
+
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
+use core::time::Duration;
+
+pub use config::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use trust::Trust;
 
 use crate::announce::Schedule;
-use crate::auth::{AddressList, Authenticator, Key};
-use crate::election::{self, Effect, Election, Peer, State, TieRule};
-use crate::node::{HostId, LinkId, LinkState, Notice, Output, Purpose};
+use crate::election::{Effect, Election, Peer, Reason, State};
+use crate::node::{HostId, LinkState, Notice, Output, Purpose};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
 use crate::wire::advertisement;
-use crate::wire::frame::{self, AdvertisementFrame, Received};
+use crate::wire::frame::{self, AdvertisementFrame, Received, Rejected, Sender};
 
 /// Own advertisements that are recognised when a switch sends them back.
 const REMEMBERED: usize = 16;
-
-/// What a virtual host is.
-#[derive(Clone, Debug)]
-pub struct VirtualHostConfig {
-    /// The link that it advertises on.
-    pub link: LinkId,
-    /// 1 to 255; the same on all hosts of the group.
-    pub vhid: u8,
-    /// The key that the group shares.
-    pub key: Key,
-    /// The virtual addresses; the same on all hosts of the group. UCARP knows exactly one, of IPv4.
-    pub addresses: AddressList,
-    /// The address that advertisements come from.
-    pub source: Ipv4Addr,
-    /// Where advertisements go to and are accepted for: a multicast group.
-    pub group: Ipv4Addr,
-    /// Whether advertisements go to the link's broadcast address, for networks that lose multicast (UCARP's `-M`).
-    pub broadcast: bool,
-    /// Own advertisement interval and rank.
-    pub interval: Interval,
-    /// How many advbases of silence make a master dead.
-    pub dead_ratio: u32,
-    /// Whether to displace a slower master at once.
-    pub preempt: bool,
-    /// How ties are decided.
-    pub tie: TieRule,
-}
 
 /// One virtual host at work. [`crate::node::Node`] drives it.
 #[derive(Clone, Debug)]
 pub(crate) struct VirtualHost {
     id: HostId,
     config: VirtualHostConfig,
-    authenticator: Authenticator,
+    trust: Trust,
     election: Election,
     announcements: Schedule,
     random: Random,
-    mac: Option<MacAddr>,
+    link: LinkState,
+    /// The link's own Ethernet address, as it was last known.
+    link_mac: Option<MacAddr>,
     /// Counters of the last own advertisements, oldest overwritten first; 0 is never sent.
     sent: [u64; REMEMBERED],
     sent_next: usize,
@@ -63,20 +44,14 @@ pub(crate) struct VirtualHost {
 impl VirtualHost {
     pub(crate) fn new(id: HostId, config: VirtualHostConfig, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let election = election::Config {
-            interval: config.interval,
-            dead_ratio: config.dead_ratio,
-            preempt: config.preempt,
-            source: IpAddr::V4(config.source),
-            tie: config.tie,
-        };
         Self {
             id,
-            authenticator: Authenticator::new(&config.key, config.vhid, &config.addresses),
-            election: Election::new(election, random.bits()),
+            trust: Trust::new(&config.credentials, config.vhid),
+            election: Election::new(config.election(), random.bits()),
             announcements: Schedule::default(),
             random,
-            mac: None,
+            link: LinkState::Gone,
+            link_mac: None,
             sent: [0; REMEMBERED],
             sent_next: 0,
             effects: Vec::new(),
@@ -94,6 +69,10 @@ impl VirtualHost {
 
     pub(crate) fn state(&self) -> State {
         self.election.state()
+    }
+
+    pub(crate) fn is_changing_credentials(&self, now: Instant) -> bool {
+        self.trust.is_changing(now)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -115,13 +94,52 @@ impl VirtualHost {
         self.effects = effects;
     }
 
-    pub(crate) fn link(&mut self, now: Instant, state: LinkState, outputs: &mut impl Extend<Output>) {
-        if let LinkState::Up(mac) = state {
-            self.mac = Some(mac);
+    /// Becomes what `config` says, without a change of state that the change of configuration does not need.
+    pub(crate) fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: VirtualHostConfig,
+        grace: Duration,
+        outputs: &mut impl Extend<Output>,
+    ) {
+        if config.credentials != self.config.credentials {
+            self.trust.change(now, &config.credentials, config.vhid, grace);
         }
-        self.elect(now, outputs, |election, effects| match state {
-            LinkState::Up(_) => election.link_up(now, effects),
-            _ => election.link_lost(state.reason(), effects),
+        self.config = config;
+        self.adjust(now, outputs);
+    }
+
+    /// The own addresses on the link are these from now on.
+    pub(crate) fn set_local(&mut self, now: Instant, local: Local, outputs: &mut impl Extend<Output>) {
+        if local != self.config.local {
+            self.config.local = local;
+            self.adjust(now, outputs);
+        }
+    }
+
+    /// Tells the election what has become of its part of the configuration.
+    fn adjust(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        let config = self.config.election();
+        self.elect(now, outputs, |election, effects| election.reconfigure(now, config, effects));
+        self.use_link(now, outputs);
+    }
+
+    pub(crate) fn link(&mut self, now: Instant, state: LinkState, outputs: &mut impl Extend<Output>) {
+        self.link = state;
+        if let LinkState::Up(mac) = state {
+            self.link_mac = Some(mac);
+        }
+        self.use_link(now, outputs);
+    }
+
+    /// A virtual host takes part while its link is up and it has something to say there.
+    fn use_link(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        let can_speak = self.config.speaks_v4() || self.config.speaks_v6().is_some();
+        let link = self.link;
+        self.elect(now, outputs, |election, effects| match link {
+            LinkState::Up(_) if can_speak => election.link_up(now, effects),
+            LinkState::Up(_) => election.link_lost(Reason::NoSourceAddress, effects),
+            _ => election.link_lost(link.reason(), effects),
         });
     }
 
@@ -145,21 +163,43 @@ impl VirtualHost {
             mac: received.src_mac,
             interval: Interval { advbase: advertisement.advbase, advskew: advertisement.advskew },
         };
-        if received.dst != IpAddr::V4(self.config.group) {
+        if !self.is_for_us(received) {
             return;
         }
-        if !self.authenticator.verify(advertisement.counter, &advertisement.digest) {
-            let expected = self.authenticator.sign(advertisement.counter);
-            let notice = Notice::BadDigest { peer, expected, received: advertisement.digest };
-            return outputs.extend([Output::Notice { host: self.id, notice }]);
+        let host = self.id;
+        let mut tell = |notice| outputs.extend([Output::Notice { host, notice }]);
+        if received.ttl != frame::TTL && !self.accepts_any_ttl() {
+            let sender = Sender { mac: received.src_mac, ip: received.src, vhid: Some(self.config.vhid) };
+            let reason = frame::Reason::BadTtl(received.ttl);
+            return tell(Notice::Rejected(Rejected { reason, sender: Some(sender) }));
+        }
+        if !self.trust.verify(now, advertisement.counter, &advertisement.digest) {
+            let expected = self.trust.expected(advertisement.counter);
+            return tell(Notice::BadDigest { peer, expected, received: advertisement.digest });
         }
         if self.sent.contains(&advertisement.counter) {
-            return outputs.extend([Output::Notice { host: self.id, notice: Notice::OwnEcho { peer } }]);
+            return tell(Notice::OwnEcho { peer });
         }
         if self.config.interval.advbase == 0 && self.is_ucarp(received) {
-            outputs.extend([Output::Notice { host: self.id, notice: Notice::UcarpWithoutAdvbase { peer } }]);
+            tell(Notice::UcarpWithoutAdvbase { peer });
         }
         self.elect(now, outputs, |election, effects| election.heard(now, peer, effects));
+    }
+
+    fn is_for_us(&self, received: &Received) -> bool {
+        match &self.config.transport {
+            Transport::Multicast { v4, v6, .. } => received.dst == *v4 || received.dst == *v6,
+            Transport::Unicast { peers, .. } => {
+                let local = &self.config.local;
+                let own = received.dst == local.v4 || local.v6.is_some_and(|own| received.dst == own);
+                own && peers.contains(&received.src)
+            }
+        }
+    }
+
+    /// Whether peers may be behind routers.
+    pub(crate) fn accepts_any_ttl(&self) -> bool {
+        matches!(self.config.transport, Transport::Unicast { any_ttl: true, .. })
     }
 
     /// UCARP and this implementation share a source MAC that no other one uses; this one sends 0 as identification,
@@ -171,8 +211,8 @@ impl VirtualHost {
     fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut impl Extend<Output>) {
         let host = self.id;
         let output = match effect {
-            Effect::Advertise => self.advertise(self.config.interval, Purpose::Advertisement),
-            Effect::BowOut => self.advertise(Interval::BOW_OUT, Purpose::Goodbye),
+            Effect::Advertise => return self.advertise(now, self.config.interval, Purpose::Advertisement, outputs),
+            Effect::BowOut => return self.advertise(now, Interval::BOW_OUT, Purpose::Goodbye, outputs),
             Effect::Claim => {
                 self.announcements.takeover(now);
                 Output::Claim { host }
@@ -196,9 +236,65 @@ impl VirtualHost {
         outputs.extend([output]);
     }
 
-    fn advertise(&mut self, interval: Interval, purpose: Purpose) -> Output {
-        // A fresh random counter each time: two MASTERs that adopted each other's counters would take the other's
-        // advertisements for echoes of their own. OpenBSD drops 0.
+    /// Sends one advertisement to everybody it is for. All copies are the same advertisement.
+    fn advertise(&mut self, now: Instant, interval: Interval, purpose: Purpose, outputs: &mut impl Extend<Output>) {
+        let counter = self.fresh_counter();
+        let advertisement = advertisement::Repr {
+            vhid: self.config.vhid,
+            advbase: interval.advbase,
+            advskew: interval.advskew,
+            demotion: 0,
+            counter,
+            digest: self.trust.sign(now, counter),
+        };
+        let v4 = self.config.speaks_v4().then_some(IpAddr::V4(self.config.local.v4));
+        let v6 = self.config.speaks_v6().map(IpAddr::V6);
+        let link = self.config.link;
+        match &self.config.transport {
+            Transport::Multicast { v4: group_v4, v6: group_v6, broadcast } => {
+                let routes = [(v4, IpAddr::V4(*group_v4)), (v6, IpAddr::V6(*group_v6))];
+                outputs.extend(routes.into_iter().filter_map(|(source, group)| {
+                    let dst_mac = if *broadcast { MacAddr::BROADCAST } else { frame::multicast_mac(group) };
+                    let frame = self.frame(source?, group, dst_mac, advertisement);
+                    Some(Output::Transmit { link, purpose, frame: frame.emit().expect("both are of one family") })
+                }));
+            }
+            Transport::Unicast { peers, .. } => {
+                outputs.extend(peers.iter().filter_map(|peer| {
+                    let source = if peer.is_ipv4() { v4 } else { v6 };
+                    let frame = self.frame(source?, *peer, MacAddr::default(), advertisement);
+                    let packet = frame.emit_packet().expect("both are of one family");
+                    Some(Output::TransmitPacket { link, purpose, destination: *peer, packet })
+                }));
+            }
+        }
+    }
+
+    fn frame(
+        &self,
+        src: IpAddr,
+        dst: IpAddr,
+        dst_mac: MacAddr,
+        advertisement: advertisement::Repr,
+    ) -> AdvertisementFrame {
+        let vhid = self.config.vhid;
+        AdvertisementFrame {
+            src_mac: match self.config.mac {
+                MacMode::Interface => frame::ucarp_mac(vhid),
+                MacMode::Virtual => frame::kernel_mac(vhid),
+            },
+            dst_mac,
+            src,
+            dst,
+            tos: if dst.is_ipv4() { frame::TOS_LOW_DELAY } else { 0 },
+            netbsd_checksum: self.config.pseudo_header_checksum,
+            advertisement,
+        }
+    }
+
+    /// A fresh random counter each time: two MASTERs that adopted each other's counters would take the other's
+    /// advertisements for echoes of their own. OpenBSD drops 0.
+    fn fresh_counter(&mut self) -> u64 {
         let counter = loop {
             let counter = self.random.bits();
             if counter != 0 {
@@ -207,41 +303,23 @@ impl VirtualHost {
         };
         self.sent[self.sent_next] = counter;
         self.sent_next = (self.sent_next + 1) % REMEMBERED;
-        let dst_mac = if self.config.broadcast {
-            MacAddr::BROADCAST
-        } else {
-            frame::multicast_mac(IpAddr::V4(self.config.group))
-        };
-        let frame = AdvertisementFrame {
-            src_mac: frame::ucarp_mac(self.config.vhid),
-            dst_mac,
-            src: IpAddr::V4(self.config.source),
-            dst: IpAddr::V4(self.config.group),
-            tos: frame::TOS_LOW_DELAY,
-            netbsd_checksum: false,
-            advertisement: advertisement::Repr {
-                vhid: self.config.vhid,
-                advbase: interval.advbase,
-                advskew: interval.advskew,
-                demotion: 0,
-                counter,
-                digest: self.authenticator.sign(counter),
-            },
-        };
-        let frame = frame.emit().expect("source and group are both of IPv4");
-        Output::Transmit { link: self.config.link, purpose, frame }
+        counter
     }
 
     fn announce_if_due(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
         if !self.announcements.due(now) {
             return;
         }
-        let Some(mac) = self.mac else { return };
-        let link = self.config.link;
-        outputs.extend(self.config.addresses.v4().map(|address| Output::Transmit {
-            link,
-            purpose: Purpose::Announcement,
-            frame: frame::gratuitous_arp(mac, address).to_vec(),
-        }));
+        let mac = match self.config.mac {
+            MacMode::Interface => self.link_mac,
+            MacMode::Virtual => Some(frame::kernel_mac(self.config.vhid)),
+        };
+        let Some(mac) = mac else { return };
+        let Credentials { addresses, .. } = &self.config.credentials;
+        let (link, router) = (self.config.link, self.config.local.router);
+        let arp = addresses.v4().map(|address| frame::gratuitous_arp(mac, address).to_vec());
+        let neighbour = addresses.v6().map(|address| frame::unsolicited_na(mac, address, router));
+        let transmit = |frame| Output::Transmit { link, purpose: Purpose::Announcement, frame };
+        outputs.extend(arp.chain(neighbour).map(transmit));
     }
 }

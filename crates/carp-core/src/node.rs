@@ -8,16 +8,18 @@
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
 
 use crate::election::{Election, Peer, Reason, State};
-use crate::host::{VirtualHost, VirtualHostConfig};
+use crate::host::{Local, VirtualHost, VirtualHostConfig};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::wire::MacAddr;
-use crate::wire::frame::{self, Rejected};
+use crate::wire::frame::{self, Rejected, Sender};
 
 /// A link, numbered by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +137,17 @@ pub enum Output {
         /// From the Ethernet header on, without checksum.
         frame: Vec<u8>,
     },
+    /// Send the packet to a peer; the routing table knows the way.
+    TransmitPacket {
+        /// The link that it belongs to, and leaves by.
+        link: LinkId,
+        /// What for.
+        purpose: Purpose,
+        /// The peer.
+        destination: IpAddr,
+        /// From the IP header on.
+        packet: Vec<u8>,
+    },
     /// Take the address, then say [`Command::Claimed`].
     Claim {
         /// Whose.
@@ -175,7 +188,13 @@ pub enum Output {
 /// All virtual hosts of one daemon.
 #[derive(Clone, Debug)]
 pub struct Node {
-    hosts: Vec<VirtualHost>,
+    /// Empty places are those of virtual hosts that were removed; the next one that is added takes the first.
+    hosts: Vec<Option<VirtualHost>>,
+    /// Who listens for which vhid on which link.
+    listeners: BTreeSet<(LinkId, u8, usize)>,
+    /// When which virtual host has something to do, and for each the entry that is in the set.
+    agenda: BTreeSet<(Instant, usize)>,
+    appointments: Vec<Option<Instant>>,
     random: Random,
     outputs: VecDeque<Output>,
 }
@@ -184,62 +203,122 @@ impl Node {
     /// A node without virtual hosts. Nodes of one group need different seeds.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { hosts: Vec::new(), random: Random::new(seed), outputs: VecDeque::new() }
+        Self {
+            hosts: Vec::new(),
+            listeners: BTreeSet::new(),
+            agenda: BTreeSet::new(),
+            appointments: Vec::new(),
+            random: Random::new(seed),
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Adds a virtual host, in INIT until its link is reported up.
     pub fn add(&mut self, config: VirtualHostConfig) -> HostId {
-        let id = HostId(self.hosts.len());
-        self.hosts.push(VirtualHost::new(id, config, self.random.bits()));
+        let index = self.hosts.iter().position(Option::is_none).unwrap_or(self.hosts.len());
+        if index == self.hosts.len() {
+            self.hosts.push(None);
+            self.appointments.push(None);
+        }
+        let id = HostId(index);
+        self.listeners.insert((config.link, config.vhid, index));
+        self.hosts[index] = Some(VirtualHost::new(id, config, self.random.bits()));
         id
+    }
+
+    /// Forgets a virtual host. Nothing is said or given up: [`Command::ShutDown`] does that before. Its number may be
+    /// given to the next one.
+    pub fn remove(&mut self, host: HostId) {
+        if let Some(removed) = self.hosts[host.0].take() {
+            let config = removed.config();
+            self.listeners.remove(&(config.link, config.vhid, host.0));
+            self.schedule(host.0);
+        }
+    }
+
+    /// The virtual host becomes what `config` says: of the same vhid on the same link, or it were another one. For
+    /// `grace` the group's former credentials are still understood, and still sent until somebody sends the new ones:
+    /// hosts are reconfigured one after the other.
+    ///
+    /// # Panics
+    /// If the vhid or the link is another one, or there is no such virtual host.
+    pub fn reconfigure(&mut self, now: Instant, host: HostId, config: VirtualHostConfig, grace: Duration) {
+        let former = self.host(host).config();
+        assert_eq!((former.link, former.vhid), (config.link, config.vhid), "another virtual host");
+        self.with(host.0, |host, outputs| host.reconfigure(now, config, grace, outputs));
+    }
+
+    /// The own addresses on the virtual host's link are these from now on.
+    pub fn set_local(&mut self, now: Instant, host: HostId, local: Local) {
+        self.with(host.0, |host, outputs| host.set_local(now, local, outputs));
     }
 
     /// The state of a virtual host. A MASTER that is leaving stays MASTER until it has said goodbye.
     #[must_use]
     pub fn state(&self, host: HostId) -> State {
-        self.hosts[host.0].state()
+        self.host(host).state()
+    }
+
+    /// What a virtual host is at the moment.
+    #[must_use]
+    pub fn config(&self, host: HostId) -> &VirtualHostConfig {
+        self.host(host).config()
+    }
+
+    /// Whether a virtual host still sends the form of its former credentials.
+    #[must_use]
+    pub fn is_changing_credentials(&self, now: Instant, host: HostId) -> bool {
+        self.host(host).is_changing_credentials(now)
     }
 
     /// A frame arrived on `link`.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
-        match frame::parse(frame) {
+        let parsed = frame::parse(frame).or_else(|rejected| match (rejected.reason, rejected.sender) {
+            (frame::Reason::BadTtl(_), Some(Sender { vhid: Some(vhid), .. })) if self.accepts_any_ttl(link, vhid) => {
+                frame::parse_routed(frame)
+            }
+            _ => Err(rejected),
+        });
+        match parsed {
             Ok(received) => {
-                let vhid = received.advertisement.vhid;
-                for host in Self::on(&mut self.hosts, link).filter(|host| host.config().vhid == vhid) {
-                    host.heard(now, &received, &mut self.outputs);
-                }
+                self.with_each_of(link, received.advertisement.vhid, |host, outputs| {
+                    host.heard(now, &received, outputs);
+                });
             }
             Err(rejected) => {
                 let Some(vhid) = rejected.sender.and_then(|sender| sender.vhid) else { return };
                 let notice = Notice::Rejected(rejected);
-                let hosts = Self::on(&mut self.hosts, link).filter(|host| host.config().vhid == vhid);
-                self.outputs.extend(hosts.map(|host| Output::Notice { host: host.id(), notice }));
+                self.with_each_of(link, vhid, |host, outputs| {
+                    outputs.push_back(Output::Notice { host: host.id(), notice });
+                });
             }
         }
     }
 
     /// The state of `link` is this one from now on; repeating it is harmless.
     pub fn handle_link(&mut self, now: Instant, link: LinkId, state: LinkState) {
-        for host in Self::on(&mut self.hosts, link) {
-            host.link(now, state, &mut self.outputs);
+        for index in 0..self.hosts.len() {
+            if self.hosts[index].as_ref().is_some_and(|host| host.config().link == link) {
+                self.with(index, |host, outputs| host.link(now, state, outputs));
+            }
         }
     }
 
     /// The driver tells a virtual host something.
     pub fn handle_command(&mut self, now: Instant, host: HostId, command: Command) {
-        let (host, outputs) = (&mut self.hosts[host.0], &mut self.outputs);
-        match command {
+        self.with(host.0, |host, outputs| match command {
             Command::HandOver => host.elect(now, outputs, Election::hand_over),
             Command::ShutDown => host.elect(now, outputs, Election::shut_down),
             Command::Released => host.elect(now, outputs, |election, effects| election.released(now, effects)),
             Command::Claimed => host.address_ready(now, outputs),
-        }
+        });
     }
 
-    /// Does what is due at `now`.
+    /// Does what is due at `now`: once for each virtual host, those that have waited longest first.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for host in self.hosts.iter_mut().filter(|host| host.next_deadline().is_some_and(|due| due <= now)) {
-            host.timeout(now, &mut self.outputs);
+        let due: Vec<_> = self.agenda.range(..=(now, usize::MAX)).map(|(_, index)| *index).collect();
+        for index in due {
+            self.with(index, |host, outputs| host.timeout(now, outputs));
         }
     }
 
@@ -251,10 +330,40 @@ impl Node {
     /// When [`Node::handle_timeout`] has to be called; `None` if only an input can change anything.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.hosts.iter().filter_map(VirtualHost::next_deadline).min()
+        self.agenda.first().map(|(instant, _)| *instant)
     }
 
-    fn on(hosts: &mut [VirtualHost], link: LinkId) -> impl Iterator<Item = &mut VirtualHost> {
-        hosts.iter_mut().filter(move |host| host.config().link == link)
+    fn host(&self, host: HostId) -> &VirtualHost {
+        self.hosts[host.0].as_ref().expect("a virtual host that was removed is not asked for")
+    }
+
+    /// Lets a virtual host act, and notes when it wants to act again.
+    fn with(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) {
+        let host = self.hosts[index].as_mut().expect("a virtual host that was removed is not told anything");
+        act(host, &mut self.outputs);
+        self.schedule(index);
+    }
+
+    fn schedule(&mut self, index: usize) {
+        let next = self.hosts[index].as_ref().and_then(VirtualHost::next_deadline);
+        let known = core::mem::replace(&mut self.appointments[index], next);
+        if known != next {
+            known.map(|instant| self.agenda.remove(&(instant, index)));
+            next.map(|instant| self.agenda.insert((instant, index)));
+        }
+    }
+
+    /// Lets all virtual hosts of this number on this link act; there should be one at most.
+    fn with_each_of(&mut self, link: LinkId, vhid: u8, mut act: impl FnMut(&mut VirtualHost, &mut VecDeque<Output>)) {
+        let mut next = self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX)).next().copied();
+        while let Some((_, _, index)) = next {
+            self.with(index, &mut act);
+            next = self.listeners.range((link, vhid, index + 1)..=(link, vhid, usize::MAX)).next().copied();
+        }
+    }
+
+    fn accepts_any_ttl(&self, link: LinkId, vhid: u8) -> bool {
+        let mut listeners = self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX));
+        listeners.any(|(_, _, index)| self.hosts[*index].as_ref().is_some_and(VirtualHost::accepts_any_ttl))
     }
 }

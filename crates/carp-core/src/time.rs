@@ -30,6 +30,15 @@ impl Instant {
     }
 }
 
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at the origin.
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 
@@ -57,6 +66,7 @@ mod tests {
         let late = Instant::from_nanos(u64::MAX - 1);
         assert_eq!((late + Duration::from_secs(1)).as_nanos(), u64::MAX);
         assert_eq!(Instant::from_nanos(5) - late, Duration::ZERO);
+        assert_eq!(Instant::from_nanos(5) - Duration::from_nanos(9), Instant::from_nanos(0));
         assert_eq!(Instant::from_nanos(7) - Instant::from_nanos(5), Duration::from_nanos(2));
     }
 }

@@ -1,9 +1,8 @@
 //! The code that ships: a `carp-core` node with one virtual host, and what a planted fault does to it.
 
-use carp_core::host::VirtualHostConfig;
+use carp_core::host::{self as core_host, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{HostId, LinkId, Node, Output};
 use carp_core::time::Instant;
-use carp_core::wire::frame;
 
 use crate::machine::{Act, Input, Why};
 use crate::sabotage::{Sabotage, Saboteur};
@@ -25,15 +24,15 @@ impl Ours {
         let mut config = VirtualHostConfig {
             link: LINK,
             vhid: VHID,
-            key: credentials.key(),
-            addresses: credentials.addresses(),
-            source: spec.source,
-            group: frame::CARP_GROUP_V4,
-            broadcast: false,
+            credentials: core_host::Credentials::new(credentials.key(), credentials.addresses()),
+            local: Local::v4(spec.source),
+            transport: Transport::default(),
+            mac: MacMode::Interface,
             interval: spec.interval,
             dead_ratio: spec.dead_ratio,
             preempt: spec.preempt,
             tie: spec.tie,
+            pseudo_header_checksum: false,
         };
         if let Some(saboteur) = &saboteur {
             saboteur.configure(&mut config);
@@ -84,6 +83,7 @@ impl Ours {
         while let Some(output) = node.poll_output() {
             acts.push(match output {
                 Output::Transmit { purpose, frame, .. } => Act::Send { purpose, frame },
+                Output::TransmitPacket { .. } => unreachable!("simulated groups use multicast"),
                 Output::Claim { .. } => Act::Claim,
                 Output::Release { .. } => Act::Release,
                 Output::Leaving { reason, .. } => Act::Leaving(reason),

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::{State, TieRule};
-use carp_core::host::VirtualHostConfig;
+use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{Command, HostId, LinkId, LinkState, Node, Output, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
-use carp_core::wire::{MacAddr, frame};
+use carp_core::wire::MacAddr;
 
 use crate::dice::Dice;
 
@@ -131,7 +131,7 @@ impl Crowd {
                 Output::Claim { host } => node.handle_command(self.now, host, Command::Claimed),
                 Output::Release { host } => node.handle_command(self.now, host, Command::Released),
                 Output::Transition { .. } => self.last_change = self.now,
-                Output::Leaving { .. } | Output::Notice { .. } => {}
+                Output::TransmitPacket { .. } | Output::Leaving { .. } | Output::Notice { .. } => {}
             }
         }
         if let Some(deadline) = node.next_deadline()
@@ -208,15 +208,15 @@ fn config(host: usize, hosts: usize, vhid: u8, ranks: Ranks, key: &Key) -> Virtu
     VirtualHostConfig {
         link: LINK,
         vhid,
-        key: key.clone(),
-        addresses: AddressList::new([Ipv4Addr::new(10, 0, 1, vhid).into()]),
-        source: Ipv4Addr::new(10, 0, 0, last),
-        group: frame::CARP_GROUP_V4,
-        broadcast: false,
+        credentials: Credentials::new(key.clone(), AddressList::new([Ipv4Addr::new(10, 0, 1, vhid).into()])),
+        local: Local::v4(Ipv4Addr::new(10, 0, 0, last)),
+        transport: Transport::default(),
+        mac: MacMode::Interface,
         interval: Interval { advbase: 1, advskew },
         dead_ratio: 3,
         preempt: false,
         tie: TieRule::default(),
+        pseudo_header_checksum: false,
     }
 }
 

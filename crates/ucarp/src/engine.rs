@@ -311,6 +311,7 @@ impl Engine {
         while let Some(output) = self.parts.node.poll_output() {
             match output {
                 Output::Transmit { purpose, frame, .. } => self.transmit(purpose, &frame),
+                Output::TransmitPacket { .. } => unreachable!("the command line knows no unicast peers"),
                 Output::Claim { .. } => self.request(now, Action::Up),
                 Output::Release { .. } => self.request(now, Action::Down),
                 Output::Leaving { reason, .. } => report::leaving(&reason),

@@ -13,6 +13,7 @@ pub mod options;
 pub mod password_file;
 pub mod report;
 pub mod scripts;
+pub mod settings;
 pub mod start;
 
 use std::env;

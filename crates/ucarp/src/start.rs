@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use carp_core::auth::{AddressList, Key, KeyError};
 use carp_core::election::TieRule;
-use carp_core::host::VirtualHostConfig;
+use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{LinkState, Node};
 use carp_core::timing::Interval;
+use carp_core::wire::frame::CARP_GROUP_V6;
 use log::{debug, error, info, log, warn};
 use ucarp_sys::monitor::Monitor;
 use ucarp_sys::netlink::NetlinkError;
@@ -109,15 +110,18 @@ fn prepare(options: &Options, title: &str) -> Result<Engine, SetupError> {
     let host = node.add(VirtualHostConfig {
         link: LINK,
         vhid: options.vhid,
-        key: Key::from_password(options.password.as_bytes())?,
-        addresses: AddressList::new([IpAddr::V4(options.address)]),
-        source: options.source,
-        group: options.group,
-        broadcast: options.no_multicast,
+        credentials: Credentials::new(
+            Key::from_password(options.password.as_bytes())?,
+            AddressList::new([IpAddr::V4(options.address)]),
+        ),
+        local: Local::v4(options.source),
+        transport: Transport::Multicast { v4: options.group, v6: CARP_GROUP_V6, broadcast: options.no_multicast },
+        mac: MacMode::Interface,
         interval: Interval { advbase: options.advbase, advskew: options.advskew },
         dead_ratio: options.dead_ratio,
         preempt: options.preempt,
         tie: TieRule::UcarpLittleEndian,
+        pseudo_header_checksum: false,
     });
     Ok(Engine::new(Parts {
         node,

@@ -209,6 +209,31 @@ impl Election {
         }
     }
 
+    /// The configuration is this one from now on. A MASTER tells its new rank at once; a BACKUP waits as long since the
+    /// last advertisement as it now should.
+    pub fn reconfigure(&mut self, now: Instant, config: Config, effects: &mut Vec<Effect>) {
+        let before = (self.config.interval, self.dead_time());
+        self.config = config;
+        let (interval, dead_time) = (self.config.interval, self.dead_time());
+        if before == (interval, dead_time) {
+            return;
+        }
+        match self.state {
+            State::Init => {}
+            State::Master => self.answer(now, effects),
+            State::Backup => {
+                if let Reason::NoMasterHeard { waited } | Reason::MasterTimedOut { waited, .. } = &mut self.expectation
+                {
+                    let old = core::mem::replace(waited, *waited - before.1.min(*waited) + dead_time);
+                    let new = *waited;
+                    self.deadline = self
+                        .deadline
+                        .map(|due| if new > old { due + (new - old) } else { (due - (old - new)).max(now) });
+                }
+            }
+        }
+    }
+
     /// An authentic advertisement of another node arrived.
     pub fn heard(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
         match self.state {

@@ -39,6 +39,8 @@ pub enum Reason {
     CarrierLost,
     /// The interface does not exist any more.
     LinkGone,
+    /// The link has no address to advertise from: IPv6 alone is spoken, and there is no link-local address.
+    NoSourceAddress,
     /// Nobody advertised for so long.
     NoMasterHeard {
         /// Length of the silence.
@@ -94,6 +96,7 @@ impl fmt::Display for Reason {
             Self::LinkDown => f.write_str("the interface was set down"),
             Self::CarrierLost => f.write_str("the interface lost its carrier"),
             Self::LinkGone => f.write_str("the interface is gone"),
+            Self::NoSourceAddress => f.write_str("the interface has no address to advertise from"),
             Self::NoMasterHeard { waited } => write!(f, "no master was heard for {waited:.3?}"),
             Self::MasterTimedOut { master, waited } => write!(f, "{master} was silent for {waited:.3?}"),
             Self::MasterSaidGoodbye { master } => write!(f, "{} said goodbye", master.source),

@@ -6,6 +6,7 @@ use std::vec;
 use super::*;
 use crate::auth::{AddressList, Key};
 use crate::election::TieRule;
+use crate::host::{Credentials, MacMode, Transport};
 use crate::timing::Interval;
 use crate::wire::frame::{self, Received};
 
@@ -20,16 +21,20 @@ fn config(last_octet: u8, advskew: u8) -> VirtualHostConfig {
     VirtualHostConfig {
         link: LINK,
         vhid: 1,
-        key: Key::from_password(b"secret").unwrap(),
-        addresses: AddressList::new([IpAddr::V4(VIP)]),
-        source: Ipv4Addr::new(10, 0, 0, last_octet),
-        group: frame::CARP_GROUP_V4,
-        broadcast: false,
+        credentials: credentials("secret", [IpAddr::V4(VIP)]),
+        local: Local::v4(Ipv4Addr::new(10, 0, 0, last_octet)),
+        transport: Transport::default(),
+        mac: MacMode::Interface,
         interval: Interval { advbase: 1, advskew },
         dead_ratio: 3,
         preempt: false,
         tie: TieRule::default(),
+        pseudo_header_checksum: false,
     }
+}
+
+fn credentials(password: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Credentials {
+    Credentials::new(Key::from_password(password.as_bytes()).unwrap(), AddressList::new(addresses))
 }
 
 fn mac(last_octet: u8) -> MacAddr {

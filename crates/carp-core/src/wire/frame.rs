@@ -9,7 +9,7 @@ mod announce;
 mod receive;
 
 pub use announce::{gratuitous_arp, unsolicited_na};
-pub use receive::{Reason, Received, Rejected, Sender, parse};
+pub use receive::{Reason, Received, Rejected, Sender, parse, parse_routed};
 
 /// The group that IPv4 advertisements go to unless configured otherwise.
 pub const CARP_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -87,14 +87,28 @@ impl AdvertisementFrame {
     /// # Errors
     /// [`WireError::MixedFamilies`] if source and destination are not of one family.
     pub fn emit(&self) -> Result<Vec<u8>, WireError> {
+        let ethertype = if self.src.is_ipv4() { ethernet::EtherType::Ipv4 } else { ethernet::EtherType::Ipv6 };
+        let ethernet = ethernet::Repr { dst: self.dst_mac, src: self.src_mac, ethertype }.emit();
+        self.emit_behind(&ethernet)
+    }
+
+    /// Writes the packet alone, from the IP header on: for a peer that the routing table finds.
+    ///
+    /// # Errors
+    /// As [`AdvertisementFrame::emit`].
+    pub fn emit_packet(&self) -> Result<Vec<u8>, WireError> {
+        self.emit_behind(&[])
+    }
+
+    fn emit_behind(&self, ethernet: &[u8]) -> Result<Vec<u8>, WireError> {
         match (self.src, self.dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => Ok(self.emit_v4(src, dst)),
-            (IpAddr::V6(src), IpAddr::V6(dst)) => Ok(self.emit_v6(src, dst)),
+            (IpAddr::V4(src), IpAddr::V4(dst)) => Ok(self.emit_v4(ethernet, src, dst)),
+            (IpAddr::V6(src), IpAddr::V6(dst)) => Ok(self.emit_v6(ethernet, src, dst)),
             (src, dst) => Err(WireError::MixedFamilies { src, dst }),
         }
     }
 
-    fn emit_v4(&self, src: Ipv4Addr, dst: Ipv4Addr) -> Vec<u8> {
+    fn emit_v4(&self, ethernet: &[u8], src: Ipv4Addr, dst: Ipv4Addr) -> Vec<u8> {
         let ip = ipv4::Repr {
             tos: self.tos,
             // RFC 6864 4.1: a packet that must not be fragmented needs no identification.
@@ -106,11 +120,10 @@ impl AdvertisementFrame {
             dst,
             payload_len: PAYLOAD_LEN,
         };
-        let ethernet = self.ethernet(ethernet::EtherType::Ipv4);
-        [&ethernet[..], &ip.emit(), &self.advertisement.emit()].concat()
+        [ethernet, &ip.emit(), &self.advertisement.emit()].concat()
     }
 
-    fn emit_v6(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Vec<u8> {
+    fn emit_v6(&self, ethernet: &[u8], src: Ipv6Addr, dst: Ipv6Addr) -> Vec<u8> {
         let ip = ipv6::Repr {
             traffic_class: self.tos,
             next_header: advertisement::PROTOCOL,
@@ -124,12 +137,7 @@ impl AdvertisementFrame {
         } else {
             self.advertisement.emit()
         };
-        let ethernet = self.ethernet(ethernet::EtherType::Ipv6);
-        [&ethernet[..], &ip.emit(), &advertisement].concat()
-    }
-
-    fn ethernet(&self, ethertype: ethernet::EtherType) -> [u8; ethernet::HEADER_LEN] {
-        ethernet::Repr { dst: self.dst_mac, src: self.src_mac, ethertype }.emit()
+        [ethernet, &ip.emit(), &advertisement].concat()
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Received {
     pub src: IpAddr,
     /// IP destination.
     pub dst: IpAddr,
-    /// TTL or hop limit: 255, or the frame would have been rejected.
+    /// TTL or hop limit: 255, unless [`parse_routed`] read the frame.
     pub ttl: u8,
     /// IPv4 identification. Random, counting or 0, depending on the sender.
     pub ip_id: Option<u16>,
@@ -101,6 +101,18 @@ struct Datagram<'a> {
 /// The first of the checks that fails, in UCARP's order: lengths, IP checksum, fragment, length of the payload, TTL,
 /// version, CARP checksum.
 pub fn parse(frame: &[u8]) -> Result<Received, Rejected> {
+    parse_checking(frame, |ttl| ttl == TTL)
+}
+
+/// As [`parse`], but of any TTL: for peers behind a router, which must then be known by their addresses.
+///
+/// # Errors
+/// As [`parse`], save [`Reason::BadTtl`].
+pub fn parse_routed(frame: &[u8]) -> Result<Received, Rejected> {
+    parse_checking(frame, |_| true)
+}
+
+fn parse_checking(frame: &[u8], ttl_is_good: impl FnOnce(u8) -> bool) -> Result<Received, Rejected> {
     let Ok(frame) = ethernet::Frame::new_checked(frame) else {
         return Err(Rejected::unknown_sender(Reason::Truncated));
     };
@@ -122,7 +134,7 @@ pub fn parse(frame: &[u8]) -> Result<Received, Rejected> {
         return reject(Reason::BadLength(datagram.payload.len()), None);
     };
     let vhid = Some(packet.vhid());
-    if datagram.ttl != TTL {
+    if !ttl_is_good(datagram.ttl) {
         return reject(Reason::BadTtl(datagram.ttl), vhid);
     }
     if packet.version() != advertisement::VERSION {

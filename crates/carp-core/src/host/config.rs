@@ -1,0 +1,150 @@
+//! What a virtual host is told to be.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::auth::{AddressList, Key};
+use crate::election::{self, TieRule};
+use crate::node::LinkId;
+use crate::timing::Interval;
+use crate::wire::MacAddr;
+use crate::wire::frame::{CARP_GROUP_V4, CARP_GROUP_V6};
+
+/// What a virtual host is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualHostConfig {
+    /// The link that it advertises on.
+    pub link: LinkId,
+    /// 1 to 255; the same on all hosts of the group.
+    pub vhid: u8,
+    /// What makes advertisements authentic; the same on all hosts of the group.
+    pub credentials: Credentials,
+    /// The own addresses on the link.
+    pub local: Local,
+    /// Where advertisements go to and are accepted for.
+    pub transport: Transport,
+    /// The Ethernet address that the virtual addresses are announced at.
+    pub mac: MacMode,
+    /// Own advertisement interval and rank.
+    pub interval: Interval,
+    /// How many advbases of silence make a master dead.
+    pub dead_ratio: u32,
+    /// Whether to displace a slower master at once.
+    pub preempt: bool,
+    /// How ties are decided.
+    pub tie: TieRule,
+    /// Whether checksums over IPv6 cover the pseudo header, which only newer NetBSD understands. Either is accepted.
+    pub pseudo_header_checksum: bool,
+}
+
+impl VirtualHostConfig {
+    /// The family of IPv4 is spoken as soon as there is an address to serve, even from 0.0.0.0, as the kernels do.
+    pub(crate) fn speaks_v4(&self) -> bool {
+        match &self.transport {
+            Transport::Multicast { .. } => self.credentials.addresses.v4().next().is_some(),
+            Transport::Unicast { peers, .. } => peers.iter().any(IpAddr::is_ipv4),
+        }
+    }
+
+    /// Advertisements over IPv6 need a source: the unspecified address is none for a router to believe.
+    pub(crate) fn speaks_v6(&self) -> Option<Ipv6Addr> {
+        let wanted = match &self.transport {
+            Transport::Multicast { .. } => self.credentials.addresses.v6().next().is_some(),
+            Transport::Unicast { peers, .. } => peers.iter().any(IpAddr::is_ipv6),
+        };
+        self.local.v6.filter(|_| wanted)
+    }
+
+    pub(crate) fn election(&self) -> election::Config {
+        election::Config {
+            interval: self.interval,
+            dead_ratio: self.dead_ratio,
+            preempt: self.preempt,
+            // Where IPv4 is spoken it alone decides ties.
+            source: match self.speaks_v6() {
+                Some(source) if !self.speaks_v4() => source.into(),
+                _ => self.local.v4.into(),
+            },
+            tie: self.tie,
+        }
+    }
+}
+
+/// What makes the advertisements of a group authentic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The key that the group shares.
+    pub key: Key,
+    /// The virtual addresses. UCARP knows exactly one, of IPv4.
+    pub addresses: AddressList,
+    /// Whether the digests that are sent cover IPv6 link-local addresses, as those of FreeBSD and NetBSD do and
+    /// OpenBSD's do not. Either is accepted.
+    pub link_local_in_digest: bool,
+    /// The Ethernet address that an OpenBSD administrator has set on the carp interface: there it is part of the digest.
+    pub lladdr: Option<MacAddr>,
+}
+
+impl Credentials {
+    /// Those that all implementations share.
+    #[must_use]
+    pub const fn new(key: Key, addresses: AddressList) -> Self {
+        Self { key, addresses, link_local_in_digest: false, lladdr: None }
+    }
+}
+
+/// The own addresses on the link, which may come and go while a virtual host is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Local {
+    /// The source of advertisements over IPv4; 0.0.0.0 if there is none.
+    pub v4: Ipv4Addr,
+    /// The source of advertisements over IPv6: normally the link-local address. Without one, none are sent.
+    pub v6: Option<Ipv6Addr>,
+    /// Whether this host forwards IPv6, which neighbour advertisements tell (RFC 4861 7.2.5).
+    pub router: bool,
+}
+
+impl Local {
+    /// A host with nothing but an address of IPv4.
+    #[must_use]
+    pub const fn v4(address: Ipv4Addr) -> Self {
+        Self { v4: address, v6: None, router: false }
+    }
+}
+
+/// Where advertisements go to and are accepted for. All hosts of a group need the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// To everybody on the link who joined the groups.
+    Multicast {
+        /// The group of IPv4.
+        v4: Ipv4Addr,
+        /// The group of IPv6.
+        v6: Ipv6Addr,
+        /// Whether frames go to the link's broadcast address, for networks that lose multicast (UCARP's `-M`).
+        broadcast: bool,
+    },
+    /// To each of the other hosts. Accepted only from one of them, and for an own address.
+    Unicast {
+        /// The other hosts.
+        peers: Vec<IpAddr>,
+        /// Whether they may be behind routers: a TTL below 255 is accepted.
+        any_ttl: bool,
+    },
+}
+
+impl Default for Transport {
+    /// The groups of all implementations.
+    fn default() -> Self {
+        Self::Multicast { v4: CARP_GROUP_V4, v6: CARP_GROUP_V6, broadcast: false }
+    }
+}
+
+/// The Ethernet address that virtual addresses are announced at, and advertisements come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum MacMode {
+    /// The link's own; advertisements come from 00:00:5e:00:00:VHID. As UCARP.
+    #[default]
+    Interface,
+    /// 00:00:5e:00:01:VHID for both. As the BSD kernels.
+    Virtual,
+}

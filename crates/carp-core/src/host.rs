@@ -249,14 +249,14 @@ impl VirtualHost {
         };
         let v4 = self.config.speaks_v4().then_some(IpAddr::V4(self.config.local.v4));
         let v6 = self.config.speaks_v6().map(IpAddr::V6);
-        let link = self.config.link;
+        let (host, link) = (self.id, self.config.link);
         match &self.config.transport {
             Transport::Multicast { v4: group_v4, v6: group_v6, broadcast } => {
                 let routes = [(v4, IpAddr::V4(*group_v4)), (v6, IpAddr::V6(*group_v6))];
                 outputs.extend(routes.into_iter().filter_map(|(source, group)| {
                     let dst_mac = if *broadcast { MacAddr::BROADCAST } else { frame::multicast_mac(group) };
                     let frame = self.frame(source?, group, dst_mac, advertisement);
-                    Some(Output::Transmit { link, purpose, frame: frame.emit().expect("both are of one family") })
+                    Some(Output::Transmit { host, link, purpose, frame: frame.emit().expect("both are of one family") })
                 }));
             }
             Transport::Unicast { peers, .. } => {
@@ -264,7 +264,7 @@ impl VirtualHost {
                     let source = if peer.is_ipv4() { v4 } else { v6 };
                     let frame = self.frame(source?, *peer, MacAddr::default(), advertisement);
                     let packet = frame.emit_packet().expect("both are of one family");
-                    Some(Output::TransmitPacket { link, purpose, destination: *peer, packet })
+                    Some(Output::TransmitPacket { host, link, purpose, destination: *peer, packet })
                 }));
             }
         }
@@ -316,10 +316,10 @@ impl VirtualHost {
         };
         let Some(mac) = mac else { return };
         let Credentials { addresses, .. } = &self.config.credentials;
-        let (link, router) = (self.config.link, self.config.local.router);
+        let (host, link, router) = (self.id, self.config.link, self.config.local.router);
         let arp = addresses.v4().map(|address| frame::gratuitous_arp(mac, address).to_vec());
         let neighbour = addresses.v6().map(|address| frame::unsolicited_na(mac, address, router));
-        let transmit = |frame| Output::Transmit { link, purpose: Purpose::Announcement, frame };
+        let transmit = |frame| Output::Transmit { host, link, purpose: Purpose::Announcement, frame };
         outputs.extend(arp.chain(neighbour).map(transmit));
     }
 }

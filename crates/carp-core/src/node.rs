@@ -130,6 +130,8 @@ pub enum Notice {
 pub enum Output {
     /// Send the frame.
     Transmit {
+        /// Whose it is.
+        host: HostId,
         /// On which link.
         link: LinkId,
         /// What for.
@@ -139,6 +141,8 @@ pub enum Output {
     },
     /// Send the packet to a peer; the routing table knows the way.
     TransmitPacket {
+        /// Whose it is.
+        host: HostId,
         /// The link that it belongs to, and leaves by.
         link: LinkId,
         /// What for.

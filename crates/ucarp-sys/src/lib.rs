@@ -1,5 +1,6 @@
 //! What ucarp asks of the operating system. The only crate with unsafe code.
 
+pub mod address;
 pub mod argv;
 pub mod clock;
 pub mod filter;
@@ -11,5 +12,11 @@ pub mod netns;
 pub mod packet;
 pub mod poll;
 pub mod process;
+pub mod raw;
 pub mod signals;
+mod socket_option;
+pub mod sysctl;
 pub mod tap;
+#[cfg(test)]
+mod testing;
+pub mod virtual_interface;

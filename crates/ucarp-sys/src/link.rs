@@ -69,17 +69,7 @@ pub fn by_name(name: &str) -> Result<Option<Link>, NetlinkError> {
 /// # Errors
 /// Those of [`Connection`].
 pub fn find(connection: &mut Connection, name: &str) -> Result<Option<Link>, NetlinkError> {
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains('\0') {
-        return Ok(None);
-    }
-    let mut message = question();
-    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
-    match connection.get(RouteNetlinkMessage::GetLink(message)) {
-        Ok(RouteNetlinkMessage::NewLink(link)) => Ok(Link::from_message(&link)),
-        Ok(_) => Ok(None),
-        Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(describe_name(connection, name)?.as_ref().and_then(Link::from_message))
 }
 
 /// All interfaces of the calling thread's namespace, in the kernel's order.
@@ -95,14 +85,7 @@ pub fn all() -> Result<Vec<Link>, NetlinkError> {
 /// # Errors
 /// Those of [`Connection::dump`].
 pub fn list(connection: &mut Connection) -> Result<Vec<Link>, NetlinkError> {
-    let links = connection.dump(&RouteNetlinkMessage::GetLink(question()))?;
-    Ok(links
-        .iter()
-        .filter_map(|message| match message {
-            RouteNetlinkMessage::NewLink(link) => Link::from_message(link),
-            _ => None,
-        })
-        .collect())
+    Ok(describe_all(connection)?.iter().filter_map(Link::from_message).collect())
 }
 
 /// The interface that UCARP 1.5.2 uses when none is given, which is libpcap's choice: the first in the kernel's order
@@ -152,6 +135,44 @@ pub(crate) fn local_address(message: &AddressMessage) -> Option<(u32, IpAddr)> {
         })
     })?;
     Some((message.header.index, address))
+}
+
+/// The interface with this index as the kernel describes it, or `None`.
+pub(crate) fn describe(connection: &mut Connection, index: u32) -> Result<Option<LinkMessage>, NetlinkError> {
+    let mut message = question();
+    message.header.index = index;
+    answer(connection.get(RouteNetlinkMessage::GetLink(message)))
+}
+
+/// The interface with this name as the kernel describes it, or `None`.
+pub(crate) fn describe_name(connection: &mut Connection, name: &str) -> Result<Option<LinkMessage>, NetlinkError> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains('\0') {
+        return Ok(None);
+    }
+    let mut message = question();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    answer(connection.get(RouteNetlinkMessage::GetLink(message)))
+}
+
+/// All interfaces as the kernel describes them.
+pub(crate) fn describe_all(connection: &mut Connection) -> Result<Vec<LinkMessage>, NetlinkError> {
+    let messages = connection.dump(&RouteNetlinkMessage::GetLink(question()))?;
+    Ok(messages
+        .into_iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(link),
+            _ => None,
+        })
+        .collect())
+}
+
+fn answer(answer: Result<RouteNetlinkMessage, NetlinkError>) -> Result<Option<LinkMessage>, NetlinkError> {
+    match answer {
+        Ok(RouteNetlinkMessage::NewLink(link)) => Ok(Some(link)),
+        Ok(_) => Ok(None),
+        Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A question without statistics: smaller answers, and nothing in them that we do not read.

@@ -29,7 +29,7 @@ impl Membership {
     pub fn join(ifindex: u32, group: Ipv4Addr) -> io::Result<Membership> {
         let socket = socket(AddressFamily::INET, ifindex)?;
         // The default hands a socket datagrams of groups that others joined. Without a port it gets none anyway.
-        crate::packet::set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
+        crate::socket_option::set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
         sockopt::set_ip_add_membership_with_ifindex(&socket, &group, &Ipv4Addr::UNSPECIFIED, ifindex)?;
         Ok(Membership { _socket: socket })
     }

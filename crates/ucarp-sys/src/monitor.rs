@@ -9,8 +9,12 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::Socket;
 use rustix::io::Errno;
 
+use crate::filter::{
+    ANCILLARY, COPY_TO_X, IF_EQUAL, LOAD_BYTE_INDEXED, LOAD_HALF, LOAD_NUMBER, LOAD_WORD, LOAD_X_NUMBER, Program,
+    RETURN, WHOLE_PACKET, instruction,
+};
 use crate::link::{self, Link};
-use crate::netlink;
+use crate::{address, netlink, socket_option};
 
 /// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
 const GROUPS: [u32; 3] = [1, 5, 9];
@@ -32,7 +36,8 @@ pub enum Event {
         /// Its last name.
         name: String,
     },
-    /// An address was added, or its lifetime or flags changed.
+    /// An address was added, or its lifetime or flags changed. Those that carry [`address::PROTOCOL`] are not told of: the
+    /// kernel tells of each renewal, and a daemon with many addresses would wake up for its own work.
     AddressAdded {
         /// The interface.
         index: u32,
@@ -45,6 +50,9 @@ pub enum Event {
         index: u32,
         /// The address.
         address: IpAddr,
+        /// The netlink port that asked for it, which is the number of the process as a rule; 0 is the kernel itself: the
+        /// end of a lifetime, or what goes with a link.
+        by: u32,
     },
     /// Changes were lost: look at the state anew ([`link::all`], [`link::addresses`]).
     Overrun,
@@ -64,7 +72,12 @@ impl Monitor {
     /// # Errors
     /// Those of `socket(2)`: no descriptors left, or no netlink in this sandbox.
     pub fn open() -> io::Result<Monitor> {
-        Ok(Monitor { socket: netlink::open_monitor(&GROUPS)?, buffer: vec![0; BUFFER_BYTES] })
+        let socket = netlink::open_monitor()?;
+        socket_option::attach_filter(socket.as_fd(), &without_renewals())?;
+        for group in GROUPS {
+            socket.add_membership(group)?;
+        }
+        Ok(Monitor { socket, buffer: vec![0; BUFFER_BYTES] })
     }
 
     /// The changes that have arrived; empty if there are none. If more than a few hundred wait, the socket stays
@@ -95,11 +108,37 @@ impl AsFd for Monitor {
     }
 }
 
+/// Drops the `RTM_NEWADDR` of addresses that carry our mark. Where the kernel knows no marks everything passes.
+fn without_renewals() -> Program {
+    /// `nlmsg_type`, in the host's order, while a filter loads in that of the network.
+    const MESSAGE_TYPE: u32 = 4;
+    /// Behind `nlmsghdr` and `ifaddrmsg`.
+    const ATTRIBUTES: u32 = 16 + 8;
+    /// Searches the attribute of type X from offset A on, and loads its offset, or 0.
+    const FIND_ATTRIBUTE: u32 = ANCILLARY + libc::SKF_AD_NLATTR.cast_unsigned();
+    const IFA_PROTO: u32 = 11;
+    const ATTRIBUTE_HEADER: u32 = 4;
+    Program(vec![
+        instruction(LOAD_HALF, MESSAGE_TYPE, 0, 0),
+        instruction(IF_EQUAL, libc::RTM_NEWADDR.to_be().into(), 0, 7),
+        instruction(LOAD_NUMBER, ATTRIBUTES, 0, 0),
+        instruction(LOAD_X_NUMBER, IFA_PROTO, 0, 0),
+        instruction(LOAD_WORD, FIND_ATTRIBUTE, 0, 0),
+        instruction(IF_EQUAL, 0, 3, 0),
+        instruction(COPY_TO_X, 0, 0, 0),
+        instruction(LOAD_BYTE_INDEXED, ATTRIBUTE_HEADER, 0, 0),
+        instruction(IF_EQUAL, address::PROTOCOL.into(), 1, 0),
+        instruction(RETURN, WHOLE_PACKET, 0, 0),
+        instruction(RETURN, 0, 0, 0),
+    ])
+}
+
 fn event(bytes: &[u8]) -> Option<Event> {
     let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else {
         // Something changed, and we cannot tell what: the same as having lost it.
         return Some(Event::Overrun);
     };
+    let by = message.header.port_number;
     let NetlinkPayload::InnerMessage(message) = message.payload else {
         return None;
     };
@@ -116,7 +155,7 @@ fn event(bytes: &[u8]) -> Option<Event> {
             link::local_address(&address).map(|(index, address)| Event::AddressAdded { index, address })
         }
         RouteNetlinkMessage::DelAddress(address) => {
-            link::local_address(&address).map(|(index, address)| Event::AddressRemoved { index, address })
+            link::local_address(&address).map(|(index, address)| Event::AddressRemoved { index, address, by })
         }
         _ => None,
     }

@@ -2,6 +2,8 @@
 //!
 //! A socket belongs to the network namespace of the thread that opened it, for ever; which thread uses it later does not matter.
 
+mod batch;
+
 use std::io;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags};
+
+pub use batch::Failure;
 
 /// The kernel answers inside `send`, so a wait for the answer ends at once; this only bounds the impossible.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -81,7 +85,7 @@ impl NetlinkError {
     }
 }
 
-/// A socket for requests to the kernel. One request at a time.
+/// A socket for requests to the kernel: one at a time, or several with one answer ([`Connection::request_all`]).
 #[derive(Debug)]
 pub struct Connection {
     socket: Socket,
@@ -111,6 +115,14 @@ impl Connection {
         socket.set_cap_ack(true)?;
         rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, Some(ANSWER_WITHIN))?;
         Ok(Connection { socket, sequence: 0, buffer: vec![0; BUFFER_BYTES] })
+    }
+
+    /// The number by which the kernel names this connection to others.
+    #[cfg(test)]
+    pub(crate) fn port(&self) -> u32 {
+        let mut address = SocketAddr::new(0, 0);
+        self.socket.get_address(&mut address).unwrap();
+        address.port_number()
     }
 
     /// Sends `message` and waits until the kernel has done it. `flags` are those beyond `NLM_F_REQUEST | NLM_F_ACK`,
@@ -214,13 +226,10 @@ impl Answer {
     }
 }
 
-/// Opens a nonblocking socket that hears the multicast `groups` (`RTNLGRP_...`).
-pub(crate) fn open_monitor(groups: &[u32]) -> io::Result<Socket> {
+/// Opens a nonblocking socket for the kernel's announcements; it hears none before it joins their groups.
+pub(crate) fn open_monitor() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
-    for &group in groups {
-        socket.add_membership(group)?;
-    }
     socket.set_non_blocking(true)?;
     Ok(socket)
 }

@@ -8,16 +8,42 @@ use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::filter::Program;
+use crate::socket_option::{self, socklen_of};
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE: std::ops::Range<usize> = 12..14;
 /// `PACKET_STATISTICS` of linux/if_packet.h.
 const PACKET_STATISTICS: libc::c_int = 6;
 
-/// A socket on one link that reads the IPv4 frames its filter lets through and sends frames of any kind.
+/// Which frames a [`PacketSocket`] hears. One socket hears one family: a socket for all of them would have to look at
+/// every frame of the link, also those that this host sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Ethernet type 0x0800.
+    Ipv4,
+    /// Ethernet type 0x86dd.
+    Ipv6,
+}
+
+/// How [`PacketSocket::open_with`] opens a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Which frames it hears.
+    pub family: Family,
+    /// Whether the filter stays as it is for ever. If not, [`PacketSocket::replace_filter`] changes it.
+    pub lock_filter: bool,
+    /// How much memory frames may take while they wait, instead of `net.core.rmem_default`. The kernel grants twice the
+    /// figure and counts a frame with its overhead: an advertisement over veth takes 832 octets, so the usual 212,992
+    /// hold 256 of them and 1 MiB given here 2,521 (measured); with a network card's driver it can be several times as
+    /// much. Without `CAP_NET_ADMIN` the figure is limited by `net.core.rmem_max`.
+    pub receive_buffer_bytes: Option<u32>,
+}
+
+/// A socket on one link that reads the frames of one family its filter lets through and sends frames of any kind.
 ///
 /// It never blocks, is not inherited by scripts, and dies with the link: one that was removed and made again has
 /// another index and needs a new socket.
@@ -27,22 +53,63 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket on the link with this index. The filter is there before the first frame can be queued, and is
-    /// locked: nobody, not this process either, can change it any more.
+    /// Opens a socket for IPv4 on the link with this index. The filter is there before the first frame can be queued, and
+    /// is locked: nobody, not this process either, can change it any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`PacketSocket::open_with`].
+    pub fn open(ifindex: u32, filter: &Program) -> io::Result<PacketSocket> {
+        let options = Options { family: Family::Ipv4, lock_filter: true, receive_buffer_bytes: None };
+        PacketSocket::open_with(ifindex, filter, &options)
+    }
+
+    /// Opens a socket on the link with this index. The filter is there before the first frame can be queued.
     ///
     /// # Errors
     ///
     /// `EPERM` without `CAP_NET_RAW`, `ENODEV` if there is no such link. A link that is down is none: the first
     /// [`PacketSocket::recv`] says so, and the socket hears it once it is up.
-    pub fn open(ifindex: u32, filter: &Program) -> io::Result<PacketSocket> {
-        let address = LinkAddress::new(ifindex, ETHERTYPE_IPV4)?;
+    pub fn open_with(ifindex: u32, filter: &Program, options: &Options) -> io::Result<PacketSocket> {
+        let ethertype = match options.family {
+            Family::Ipv4 => ETHERTYPE_IPV4,
+            Family::Ipv6 => ETHERTYPE_IPV6,
+        };
+        let address = LinkAddress::new(ifindex, ethertype)?;
         // Protocol 0 means deaf: it hears nothing until bind names a protocol.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
-        attach(fd.as_fd(), filter)?;
-        set_number(fd.as_fd(), libc::SOL_SOCKET, libc::SO_LOCK_FILTER, 1)?;
+        socket_option::attach_filter(fd.as_fd(), filter)?;
+        if options.lock_filter {
+            socket_option::lock_filter(fd.as_fd())?;
+        }
+        if let Some(bytes) = options.receive_buffer_bytes {
+            socket_option::set_receive_buffer(fd.as_fd(), bytes)?;
+        }
         rustix::net::bind(&fd, &address)?;
         Ok(PacketSocket { fd, ifindex: address.0.sll_ifindex })
+    }
+
+    /// Makes `filter` decide what is received from now on, in one step: no frame is lost, none is read twice, and what
+    /// the old filter let through can still be read. No privilege is needed, so a reload works after they are dropped;
+    /// a second socket opened beside the old one would need them, and would read frames that arrive meanwhile twice.
+    ///
+    /// A process that must not change the filter can be forbidden `setsockopt(2)`, or the socket is locked.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the filter is locked.
+    pub fn replace_filter(&self, filter: &Program) -> io::Result<()> {
+        socket_option::attach_filter(self.fd.as_fd(), filter)
+    }
+
+    /// Locks the filter as it is, for everybody who has this socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of `setsockopt(2)`; none is known for an open packet socket.
+    pub fn lock_filter(&self) -> io::Result<()> {
+        socket_option::lock_filter(self.fd.as_fd())
     }
 
     /// Reads one frame from its Ethernet header on and returns its length; `None` if there is none waiting. What does
@@ -145,34 +212,4 @@ unsafe impl SocketAddrArg for LinkAddress {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
         f((&raw const self.0).cast(), socklen_of::<libc::sockaddr_ll>())
     }
-}
-
-fn attach(fd: BorrowedFd<'_>, filter: &Program) -> io::Result<()> {
-    let program = libc::sock_fprog {
-        len: u16::try_from(filter.0.len()).expect("a filter has far fewer than 65,536 instructions"),
-        // The kernel copies the instructions and writes nothing.
-        filter: filter.0.as_ptr().cast_mut(),
-    };
-    // SAFETY: the length and pointer in `program` are those of a vector that lives through the call.
-    unsafe { set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program) }
-}
-
-/// `setsockopt(2)` for an option whose value is a number.
-pub(crate) fn set_number(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: i32) -> io::Result<()> {
-    // SAFETY: a number points nowhere, and the kernel refuses an option that is longer than this.
-    unsafe { set_option(fd, level, name, &value) }
-}
-
-/// # Safety
-///
-/// Memory that `value` points to must be what the option wants, and live through the call.
-unsafe fn set_option<T>(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
-    let pointer = std::ptr::from_ref(value).cast();
-    // SAFETY: the pointer and length describe `value`; the caller vouches for what it points to.
-    let result = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, pointer, socklen_of::<T>()) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn socklen_of<T>() -> libc::socklen_t {
-    libc::socklen_t::try_from(size_of::<T>()).expect("socket options and addresses are small")
 }

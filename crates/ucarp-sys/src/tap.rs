@@ -10,8 +10,10 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use crate::socket_option::{set_number, set_receive_buffer, socklen_of};
+
 /// Room for a burst: frames wait here until the reader is scheduled.
-const RECEIVE_BUFFER_BYTES: libc::c_int = 16 << 20;
+const RECEIVE_BUFFER_BYTES: u32 = 16 << 20;
 /// Destination and source, after which a VLAN tag is put back.
 const MAC_ADDRESSES_BYTES: usize = 12;
 /// Where both auxiliary messages fit with room to spare.
@@ -51,12 +53,10 @@ impl TapSocket {
         }
         // SAFETY: the descriptor is fresh and nobody else's.
         let tap = TapSocket { fd: unsafe { OwnedFd::from_raw_fd(fd) } };
-        tap.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)?;
-        tap.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
-        tap.set(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
-        // The root of a user namespace may not exceed the limit; then it is as large as that.
-        tap.set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-            .or_else(|_| tap.set(libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER_BYTES))?;
+        set_number(tap.as_fd(), libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)?;
+        set_number(tap.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
+        set_number(tap.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        set_receive_buffer(tap.as_fd(), RECEIVE_BUFFER_BYTES)?;
         tap.hear_everything()?;
         Ok(tap)
     }
@@ -72,7 +72,7 @@ impl TapSocket {
         // SAFETY: a msghdr of zeros is valid: no address, no parts, no control data.
         let mut message: libc::msghdr = unsafe { mem::zeroed() };
         message.msg_name = from.as_mut_ptr().cast();
-        message.msg_namelen = socklen::<libc::sockaddr_ll>();
+        message.msg_namelen = socklen_of::<libc::sockaddr_ll>();
         message.msg_iov = &raw mut part;
         message.msg_iovlen = 1;
         message.msg_control = control.0.as_mut_ptr().cast();
@@ -103,7 +103,7 @@ impl TapSocket {
     /// Those of `getsockopt(2)`.
     pub fn dropped(&self) -> io::Result<u32> {
         let mut statistics = MaybeUninit::<libc::tpacket_stats>::zeroed();
-        let mut length = socklen::<libc::tpacket_stats>();
+        let mut length = socklen_of::<libc::tpacket_stats>();
         // SAFETY: `statistics` has room for `length` bytes.
         let result = unsafe {
             libc::getsockopt(
@@ -121,13 +121,6 @@ impl TapSocket {
         Ok(unsafe { statistics.assume_init() }.tp_drops)
     }
 
-    fn set(&self, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
-        let (pointer, length) = ((&raw const value).cast(), socklen::<libc::c_int>());
-        // SAFETY: the value is a live int of the length given.
-        let result = unsafe { libc::setsockopt(self.fd.as_raw_fd(), level, option, pointer, length) };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
     fn hear_everything(&self) -> io::Result<()> {
         // SAFETY: all fields are integers, for which zero is valid.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
@@ -135,7 +128,7 @@ impl TapSocket {
         address.sll_protocol = u16::try_from(libc::ETH_P_ALL).expect("0x0003 fits").to_be();
         // SAFETY: the address is a live sockaddr_ll of the length given.
         let result =
-            unsafe { libc::bind(self.fd.as_raw_fd(), (&raw const address).cast(), socklen::<libc::sockaddr_ll>()) };
+            unsafe { libc::bind(self.fd.as_raw_fd(), (&raw const address).cast(), socklen_of::<libc::sockaddr_ll>()) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
@@ -215,10 +208,6 @@ fn boottime_of(stamp: Option<libc::timespec>) -> u64 {
     let now = crate::clock::boottime();
     let age = stamp.and_then(|stamp| Duration::try_from(wall - stamp).ok()).filter(|age| *age < MAX_AGE);
     now.saturating_sub(age.and_then(|age| u64::try_from(age.as_nanos()).ok()).unwrap_or(0))
-}
-
-fn socklen<T>() -> libc::socklen_t {
-    libc::socklen_t::try_from(size_of::<T>()).expect("socket structures are small")
 }
 
 #[cfg(test)]

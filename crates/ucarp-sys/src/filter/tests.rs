@@ -11,15 +11,15 @@ pub(crate) const ADVERTISEMENT: [u8; 70] = [
 ];
 
 /// The packet types of linux/if_packet.h.
-const HOST: u32 = 0;
-const BROADCAST: u32 = 1;
-const MULTICAST: u32 = 2;
-const OTHERHOST: u32 = 3;
-const OUTGOING: u32 = 4;
-const LOOPBACK: u32 = 5;
+pub(super) const HOST: u32 = 0;
+pub(super) const BROADCAST: u32 = 1;
+pub(super) const MULTICAST: u32 = 2;
+pub(super) const OTHERHOST: u32 = 3;
+pub(super) const OUTGOING: u32 = 4;
+pub(super) const LOOPBACK: u32 = 5;
 
 /// Runs a program as the kernel would and returns how many octets of the frame it keeps.
-fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 {
+pub(super) fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 {
     let load = |offset: u32, size: usize| -> Option<u32> {
         if offset == PACKET_TYPE {
             return Some(packet_type);
@@ -31,7 +31,7 @@ fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 
         let bytes = frame.get(start..start.checked_add(size)?)?;
         Some(bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
     };
-    let (mut a, mut x) = (0, 0);
+    let (mut a, mut x, mut scratch) = (0_u32, 0_u32, 0_u32);
     let mut next = 0;
     // Jumps go forward only, so the program is a bound on its own run.
     while let Some(&libc::sock_filter { code, jt, jf, k }) = program.0.get(next) {
@@ -46,7 +46,23 @@ fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 
                 x = 4 * (byte & 0xf);
                 a
             }),
+            LOAD_NUMBER => Some(k),
+            LOAD_SCRATCH => Some(scratch),
+            STORE_SCRATCH => {
+                scratch = a;
+                Some(a)
+            }
+            COPY_TO_X => {
+                x = a;
+                Some(a)
+            }
             AND => Some(a & k),
+            SHIFT_RIGHT => Some(a >> k),
+            SHIFT_RIGHT_BY_X => Some(a >> x),
+            JUMP => {
+                next += usize::try_from(k).unwrap();
+                Some(a)
+            }
             IF_EQUAL => (jump(a == k), Some(a)).1,
             IF_GREATER => (jump(a > k), Some(a)).1,
             IF_ANY_BIT => (jump(a & k != 0), Some(a)).1,
@@ -94,6 +110,14 @@ fn the_instruction_codes_are_the_kernel_s() {
     assert_eq!(LOAD_BYTE, code(&[libc::BPF_LD, libc::BPF_B, libc::BPF_ABS]));
     assert_eq!(LOAD_BYTE_INDEXED, code(&[libc::BPF_LD, libc::BPF_B, libc::BPF_IND]));
     assert_eq!(LOAD_HEADER_LENGTH, code(&[libc::BPF_LDX, libc::BPF_B, libc::BPF_MSH]));
+    assert_eq!(LOAD_NUMBER, code(&[libc::BPF_LD, libc::BPF_IMM]));
+    assert_eq!(LOAD_SCRATCH, code(&[libc::BPF_LD, libc::BPF_MEM]));
+    assert_eq!(STORE_SCRATCH, code(&[libc::BPF_ST]));
+    assert_eq!(LOAD_X_NUMBER, code(&[libc::BPF_LDX, libc::BPF_IMM]));
+    assert_eq!(COPY_TO_X, code(&[libc::BPF_MISC, libc::BPF_TAX]));
+    assert_eq!(SHIFT_RIGHT, code(&[libc::BPF_ALU, libc::BPF_RSH, libc::BPF_K]));
+    assert_eq!(SHIFT_RIGHT_BY_X, code(&[libc::BPF_ALU, libc::BPF_RSH, libc::BPF_X]));
+    assert_eq!(JUMP, code(&[libc::BPF_JMP, libc::BPF_JA]));
     assert_eq!(AND, code(&[libc::BPF_ALU, libc::BPF_AND, libc::BPF_K]));
     assert_eq!(IF_EQUAL, code(&[libc::BPF_JMP, libc::BPF_JEQ, libc::BPF_K]));
     assert_eq!(IF_GREATER, code(&[libc::BPF_JMP, libc::BPF_JGT, libc::BPF_K]));

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::filter::Program;
-use crate::packet::PacketSocket;
 use crate::packet::tests::{accept_all, cable, in_new_network, ip, next_frame, until};
+use crate::packet::{Family, Options, PacketSocket};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
@@ -75,6 +75,30 @@ fn the_kernel_reports_the_group_on_the_wire() {
         while next_frame(&switch, Duration::ZERO).is_some() {}
         ip("link set left up");
         report();
+    });
+}
+
+/// The same for IPv6: a report of MLD version 2, behind the router alert option.
+#[test]
+fn the_kernel_reports_the_ipv6_group_on_the_wire() {
+    in_new_network(|| {
+        let (left, right) = cable();
+        let options = Options { family: Family::Ipv6, lock_filter: true, receive_buffer_bytes: None };
+        let switch = PacketSocket::open_with(right, &Program(vec![accept_all()]), &options).unwrap();
+        let report = || {
+            until("MLD report", || {
+                let frame = next_frame(&switch, Duration::from_millis(50))?;
+                let names_it = frame.windows(16).any(|octets| octets == GROUP_V6.octets());
+                (frame.get(62) == Some(&143) && names_it).then_some(())
+            });
+        };
+        let _membership = Membership::join_v6(left, GROUP_V6).unwrap();
+        report();
+        ip("link set left down");
+        while next_frame(&switch, Duration::ZERO).is_some() {}
+        ip("link set left up");
+        report();
+        assert!(members_v6());
     });
 }
 

@@ -10,6 +10,7 @@ use netlink_packet_route::link::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
+use crate::address::{self, Assignment, Lease};
 use crate::netlink::Connection;
 use crate::netns;
 
@@ -80,10 +81,61 @@ fn addresses_come_and_go() {
             remove_address(&mut connection);
             let events = until(&mut monitor, |event| matches!(event, Event::AddressRemoved { .. }));
             let address = ADDRESS.into();
+            let by = connection.port();
+            assert_ne!(by, 0, "the kernel's own");
             assert_eq!(
                 events,
-                [Event::AddressAdded { index: 1, address }, Event::AddressRemoved { index: 1, address }]
+                [Event::AddressAdded { index: 1, address }, Event::AddressRemoved { index: 1, address, by }]
             );
+        })
+        .unwrap();
+}
+
+/// A renewal of an address with our mark is not told of, and neither is its first time; that it went is. Whoever adds or
+/// changes another address is heard.
+#[test]
+fn renewals_do_not_wake_the_reader() {
+    let Some(namespace) = netns::for_test() else { return };
+    namespace
+        .run(|| {
+            let mut connection = Connection::open().unwrap();
+            let place = |address: IpAddr| Assignment {
+                index: 1,
+                address,
+                prefix_len: if address.is_ipv4() { 32 } else { 128 },
+            };
+            let ours = [place(ADDRESS.into()), place("2001:db8::1".parse().unwrap())];
+            let leases = ours.map(|at| Lease::new(at, Some(Duration::from_secs(60))));
+            let marked = {
+                address::put(&mut connection, &leases).into_iter().for_each(|outcome| outcome.unwrap());
+                address::list(&mut connection).unwrap().iter().any(|found| found.protocol == Some(address::PROTOCOL))
+            };
+            let mut monitor = Monitor::open().unwrap();
+            for _ in 0..100 {
+                address::put(&mut connection, &leases).into_iter().for_each(|outcome| outcome.unwrap());
+            }
+            add(10, "left", veth(), &mut connection);
+            let another = Ipv4Addr::new(10, 9, 8, 8).into();
+            let mut message = address();
+            message.attributes = vec![AddressAttribute::Local(another), AddressAttribute::Address(another)];
+            connection.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
+            address::remove(&mut connection, &ours).into_iter().for_each(|outcome| outcome.unwrap());
+            let mut events = until(
+                &mut monitor,
+                |event| matches!(event, Event::AddressRemoved { address, .. } if *address == ours[1].address),
+            );
+            events.retain(|event| !matches!(event, Event::LinkChanged(_)));
+            let expected = [
+                Event::AddressAdded { index: 1, address: another },
+                Event::AddressRemoved { index: 1, address: ours[0].address, by: connection.port() },
+                Event::AddressRemoved { index: 1, address: ours[1].address, by: connection.port() },
+            ];
+            if marked {
+                assert_eq!(events, expected);
+            } else {
+                // A kernel before 5.18 keeps no marks and tells everything.
+                assert!(events.ends_with(&expected), "{events:?}");
+            }
         })
         .unwrap();
 }

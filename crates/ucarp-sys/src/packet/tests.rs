@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::filter::tests::{ADVERTISEMENT, changed, with_options};
-use crate::filter::{advertisements, nothing};
+use crate::filter::{advertisements, advertisements_of, nothing};
 use crate::poll::Poller;
 
 /// Runs a test in a network namespace of its own, on a thread of its own. Without the privilege it is skipped, which
@@ -70,13 +70,13 @@ fn marker(number: u8) -> Vec<u8> {
 }
 
 /// Sends a marker until it arrives, and returns every other frame that arrived before.
-fn flush(sender: &PacketSocket, receiver: &PacketSocket, number: u8) -> Vec<Vec<u8>> {
+pub(crate) fn flush(sender: &PacketSocket, receiver: &PacketSocket, marker: &[u8]) -> Vec<Vec<u8>> {
     let mut others = Vec::new();
     until("marker", || {
-        sender.send(&marker(number)).unwrap();
+        sender.send(marker).unwrap();
         loop {
             match next_frame(receiver, Duration::from_millis(20)) {
-                Some(frame) if frame == marker(number) => return Some(()),
+                Some(frame) if frame == marker => return Some(()),
                 Some(frame) => others.push(frame),
                 None => return None,
             }
@@ -91,7 +91,7 @@ fn the_kernel_lets_through_what_the_filter_says() {
         let (left, right) = cable();
         let receiver = PacketSocket::open(left, &advertisements(1)).unwrap();
         let sender = PacketSocket::open(right, &nothing()).unwrap();
-        flush(&sender, &receiver, 1);
+        flush(&sender, &receiver, &marker(1));
 
         let mut tagged = ADVERTISEMENT.to_vec();
         tagged.splice(12..12, [0x81, 0x00, 0x00, 0x05]);
@@ -118,7 +118,7 @@ fn the_kernel_lets_through_what_the_filter_says() {
         // What this end sends is not heard by its own socket.
         receiver.send(&ADVERTISEMENT).unwrap();
 
-        let mut arrived = flush(&sender, &receiver, 2);
+        let mut arrived = flush(&sender, &receiver, &marker(2));
         arrived.retain(|frame| *frame != marker(1));
         assert_eq!(arrived, wanted);
         assert_eq!(receiver.recv(&mut [0; 2048]).unwrap(), None);
@@ -131,10 +131,36 @@ fn the_filter_cannot_be_changed() {
     in_new_network(|| {
         let (left, _) = cable();
         let socket = PacketSocket::open(left, &advertisements(1)).unwrap();
-        let error = attach(socket.as_fd(), &nothing()).unwrap_err();
+        let error = socket.replace_filter(&nothing()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EPERM));
         let flags = rustix::io::fcntl_getfd(&socket).unwrap();
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        let options = Options { family: Family::Ipv4, lock_filter: false, receive_buffer_bytes: None };
+        let socket = PacketSocket::open_with(left, &advertisements(1), &options).unwrap();
+        socket.replace_filter(&nothing()).unwrap();
+        socket.lock_filter().unwrap();
+        assert_eq!(socket.replace_filter(&advertisements(1)).unwrap_err().raw_os_error(), Some(libc::EPERM));
+    });
+}
+
+/// The marker that was sent under the old filter waits when the new one is there, and each frame is read once.
+#[test]
+fn a_new_filter_loses_nothing_and_repeats_nothing() {
+    in_new_network(|| {
+        let (left, right) = cable();
+        let options = Options { family: Family::Ipv4, lock_filter: false, receive_buffer_bytes: Some(4 << 20) };
+        let receiver = PacketSocket::open_with(left, &advertisements(1), &options).unwrap();
+        let sender = PacketSocket::open(right, &nothing()).unwrap();
+        flush(&sender, &receiver, &marker(1));
+        let frames: Vec<Vec<u8>> = (0..=255).map(|number| changed(&[(43, 1), (49, number)])).collect();
+        for (number, frame) in frames.iter().enumerate() {
+            let other = u8::try_from(number).unwrap().saturating_add(1).max(2);
+            receiver.replace_filter(&advertisements_of(&[1, other].into_iter().collect())).unwrap();
+            sender.send(frame).unwrap();
+        }
+        let mut arrived = flush(&sender, &receiver, &marker(2));
+        arrived.retain(|frame| *frame != marker(1));
+        assert_eq!(arrived, frames);
     });
 }
 
@@ -205,8 +231,8 @@ fn a_link_that_goes_down_is_an_error_of_its_own() {
         assert_eq!(opened_down.recv(&mut buffer).unwrap_err().kind(), io::ErrorKind::NetworkDown);
 
         ip("link set left up");
-        flush(&sender, &socket, 3);
-        flush(&sender, &opened_down, 4);
+        flush(&sender, &socket, &marker(3));
+        flush(&sender, &opened_down, &marker(4));
 
         ip("link del left");
         assert_eq!(socket.recv(&mut buffer).unwrap_err().kind(), io::ErrorKind::NetworkDown);
@@ -244,9 +270,29 @@ fn lost_frames_are_counted_once() {
         });
         assert!(lost > 0);
         while receiver.recv(&mut [0; 2048]).unwrap().is_some() {}
-        flush(&sender, &receiver, 5);
+        flush(&sender, &receiver, &marker(5));
         // Frames under way at the last count may have been lost after it; then the count is 0 again.
         receiver.dropped().unwrap();
+        assert_eq!(receiver.dropped().unwrap(), 0);
+    });
+}
+
+/// One advertisement of each of 4,080 virtual hosts waits until the daemon has time.
+#[test]
+fn a_large_receive_buffer_holds_a_burst() {
+    in_new_network(|| {
+        let (left, right) = cable();
+        let options = Options { family: Family::Ipv4, lock_filter: true, receive_buffer_bytes: Some(8 << 20) };
+        let receiver = PacketSocket::open_with(left, &advertisements(1), &options).unwrap();
+        if rustix::net::sockopt::socket_recv_buffer_size(&receiver).unwrap() < 8 << 20 {
+            assert!(std::env::var_os("CI").is_none(), "no large buffer without CAP_NET_ADMIN");
+            return eprintln!("skipped: no large buffer without CAP_NET_ADMIN");
+        }
+        let sender = PacketSocket::open(right, &nothing()).unwrap();
+        flush(&sender, &receiver, &marker(1));
+        while next_frame(&receiver, Duration::ZERO).is_some() {}
+        (0..4_080).for_each(|_| sender.send(&ADVERTISEMENT).unwrap());
+        assert_eq!(flush(&sender, &receiver, &marker(2)).len(), 4_080);
         assert_eq!(receiver.dropped().unwrap(), 0);
     });
 }

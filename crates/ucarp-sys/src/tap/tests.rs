@@ -48,7 +48,7 @@ fn lost_frames_are_counted() {
         .run(|| {
             let tap = TapSocket::open().unwrap();
             // The smallest buffer the kernel allows.
-            tap.set(libc::SOL_SOCKET, libc::SO_RCVBUF, 1).unwrap();
+            set_number(tap.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, 1).unwrap();
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             for _ in 0..100 {
                 socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap();

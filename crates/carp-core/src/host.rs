@@ -102,7 +102,8 @@ impl VirtualHost {
         grace: Duration,
         outputs: &mut impl Extend<Output>,
     ) {
-        if config.credentials != self.config.credentials {
+        // Without a grace time an earlier change is over, too.
+        if config.credentials != self.config.credentials || grace.is_zero() {
             self.trust.change(now, &config.credentials, config.vhid, grace);
         }
         self.config = config;
@@ -175,7 +176,8 @@ impl VirtualHost {
         }
         if !self.trust.verify(now, advertisement.counter, &advertisement.digest) {
             let expected = self.trust.expected(advertisement.counter);
-            return tell(Notice::BadDigest { peer, expected, received: advertisement.digest });
+            let ucarp_with_list = self.is_ucarp(received) && !self.has_one_v4_address();
+            return tell(Notice::BadDigest { peer, expected, received: advertisement.digest, ucarp_with_list });
         }
         if self.sent.contains(&advertisement.counter) {
             return tell(Notice::OwnEcho { peer });
@@ -188,7 +190,11 @@ impl VirtualHost {
 
     fn is_for_us(&self, received: &Received) -> bool {
         match &self.config.transport {
-            Transport::Multicast { v4, v6, .. } => received.dst == *v4 || received.dst == *v6,
+            Transport::Multicast { v4, v6, .. } => {
+                let addresses = &self.config.credentials.addresses;
+                received.dst == *v4 && addresses.v4().next().is_some()
+                    || received.dst == *v6 && addresses.v6().next().is_some()
+            }
             Transport::Unicast { peers, .. } => {
                 let local = &self.config.local;
                 let own = received.dst == local.v4 || local.v6.is_some_and(|own| received.dst == own);
@@ -206,6 +212,11 @@ impl VirtualHost {
     /// where UCARP draws a random number.
     fn is_ucarp(&self, received: &Received) -> bool {
         received.src_mac == frame::ucarp_mac(self.config.vhid) && received.ip_id.is_some_and(|id| id != 0)
+    }
+
+    fn has_one_v4_address(&self) -> bool {
+        let addresses = &self.config.credentials.addresses;
+        addresses.v4().count() == 1 && addresses.v6().next().is_none()
     }
 
     fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut impl Extend<Output>) {

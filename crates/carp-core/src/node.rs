@@ -102,6 +102,8 @@ pub enum Notice {
         expected: [u8; 20],
         /// The digest in the advertisement.
         received: [u8; 20],
+        /// The sender seems to be a UCARP, which knows exactly one address of IPv4, and we have others.
+        ucarp_with_list: bool,
     },
     /// An advertisement of our own came back.
     OwnEcho {

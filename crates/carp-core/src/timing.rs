@@ -56,10 +56,11 @@ impl Interval {
     /// Whether a BACKUP of this interval is bound to time out while it listens to a slower master of interval `master`.
     ///
     /// UCARP and the kernels ask for a strictly longer interval and otherwise let the timer race with the advertisement
-    /// that arrives at the same moment; a race is decided here: equal counts, if the master is the slower one.
+    /// that arrives at the same moment; a race is decided here: equal counts. An equal or faster master never qualifies,
+    /// since a dead time is longer than the own interval.
     #[must_use]
     pub fn times_out_under(self, dead_ratio: u32, master: Self) -> bool {
-        self < master && self.master_down(dead_ratio) <= master.duration()
+        self.master_down(dead_ratio) <= master.duration()
     }
 
     /// How long peers that are configured alike wait at the least: a MASTER that was silent for longer must expect that
@@ -83,6 +84,8 @@ impl fmt::Display for Interval {
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use super::*;
 
     fn interval(advbase: u8, advskew: u8) -> Interval {
@@ -123,6 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn every_dead_time_is_longer_than_the_interval_of_an_equal_or_faster_master() {
+        let mut faster = Duration::ZERO;
+        for (advbase, advskew) in (0..=255).flat_map(|advbase| (0..=255).map(move |advskew| (advbase, advskew))) {
+            let own = interval(advbase, advskew);
+            assert!(own.duration() >= faster, "advertises no more often than one that is preferred: {own}");
+            faster = own.duration();
+            assert!(own.master_down(1) > own.duration(), "{own}");
+            assert!(own.master_down(2) >= own.master_down(1) && own.master_down(3) >= own.master_down(2), "{own}");
+        }
+    }
+
+    #[test]
     fn a_slower_master_times_out_when_it_advertises_no_faster_than_the_dead_time() {
         let own = interval(1, 0);
         assert!(!own.times_out_under(3, interval(2, 0)), "hears it every 2 s, waits for 3 s");
@@ -138,5 +153,12 @@ mod tests {
         assert_eq!(interval(1, 200).peers_dead_time(3), Duration::from_secs(3));
         assert_eq!(interval(1, 0).peers_dead_time(1), Duration::from_millis(1500));
         assert_eq!(interval(0, 128).peers_dead_time(3), Duration::from_millis(1500));
+    }
+
+    #[test]
+    fn an_interval_is_shown_as_its_two_numbers_and_a_goodbye_as_what_it_is() {
+        assert_eq!(interval(1, 100).to_string(), "advbase 1 advskew 100");
+        assert_eq!(interval(255, 254).to_string(), "advbase 255 advskew 254");
+        assert_eq!(Interval::BOW_OUT.to_string(), "goodbye");
     }
 }

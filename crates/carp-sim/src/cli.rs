@@ -24,9 +24,11 @@ usage: carp-sim run --seeds N [--first-seed S] [OPTIONS]   run N seeds; each fai
 
 options: --nodes 2..5        how many nodes a group has
          --faults all        all, none, or some of: loss, delay, reordering, duplication, corruption, asymmetry,
-                             partition, echo, crash, stall, carrier, chatter, reload, password, addresses, handover,
-                             drift, twins, demotion
+                             partition, echo, crash, stall, carrier, chatter, restart, password, addresses, handover,
+                             drift, twins, demotion, family, reload, rekey
          --peers ours        what nodes are: some of ours, ucarp, freebsd, openbsd, netbsd
+         --families v4       what groups advertise over: v4, v6 or dual; UCARP knows v4 alone
+         --transport multicast   to the group, or unicast: to each of the others, which ours alone can
          --seconds 60        for how long things go wrong, in simulated time
          --sabotage NAME     break a rule of the first node, to see it caught
 ";
@@ -110,12 +112,22 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
             "--nodes" => request.options.nodes = nodes(&value)?,
             "--faults" => request.options.faults = value.parse()?,
             "--peers" => request.options.peers = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--families" => request.options.families = value.parse()?,
+            "--transport" => request.options.unicast = unicast(&value)?,
             "--sabotage" => request.options.sabotage = Some(value.parse()?),
             "--pcap" => request.pcap = Some(value.into()),
             _ => return Err(format!("no such option: {name}\n\n{USAGE}")),
         }
     }
     Ok(request)
+}
+
+fn unicast(text: &str) -> Result<bool, String> {
+    match text {
+        "multicast" => Ok(false),
+        "unicast" => Ok(true),
+        _ => Err(format!("--transport {text}: use multicast or unicast")),
+    }
 }
 
 /// `3`, `2..5` or `2..=5`; both ends count. One bit of 64 stands for each node in a fault.
@@ -178,7 +190,8 @@ mod tests {
 
     #[test]
     fn what_a_failure_prints_is_read_back() {
-        let line = "--nodes 3..4 --faults loss,stall --peers ours,ucarp --seconds 30 --sabotage NoTieRule";
+        let line = "--nodes 3..4 --faults loss,stall --peers ours,ucarp --seconds 30 --families dual \
+                    --transport unicast --sabotage NoTieRule";
         let request = request(&format!("17 {line}")).unwrap();
         assert_eq!(request.operands, ["17"]);
         assert_eq!(request.options.to_string(), line);
@@ -195,6 +208,8 @@ mod tests {
             ("--seeds", "--seeds needs a value"),
             ("--peers ours,linux", "no such kind of peer: linux"),
             ("--sabotage x", "no such planted fault: x"),
+            ("--families v5", "no such choice of families: v5: use v4, v6, dual"),
+            ("--transport anycast", "--transport anycast: use multicast or unicast"),
             ("--frobnicate 1", "no such option: --frobnicate"),
         ] {
             let error = request(line).unwrap_err();

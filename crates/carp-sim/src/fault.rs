@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::moment::Moment;
-use crate::spec::{Credentials, Spec};
+use crate::spec::{Credentials, Edition, Family, Spec};
 
 /// Kinds of faults, as they are chosen on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ pub enum FaultKind {
     /// The link is reported to be as it is, again and again, as systems do when something else about it changed.
     Chatter,
     /// A node is stopped in order and started with another configuration.
-    Reload,
+    Restart,
     /// A node runs with a wrong password for a while.
     Password,
     /// A node runs with a wrong list of addresses for a while.
@@ -48,11 +48,18 @@ pub enum FaultKind {
     Twins,
     /// A kernel is demoted for a while. Only foreign nodes know demotion.
     Demotion,
+    /// Frames of one family do not pass, where both are spoken: a switch that filters multicast.
+    Family,
+    /// A node of ours is given another rank or another answer to preempt while it runs.
+    Reload,
+    /// The whole group is given a new password, new addresses or both, each node at its own time: within the grace
+    /// time, but for one that may be late.
+    Rekey,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Loss,
         Self::Delay,
         Self::Reordering,
@@ -65,13 +72,16 @@ impl FaultKind {
         Self::Stall,
         Self::Carrier,
         Self::Chatter,
-        Self::Reload,
+        Self::Restart,
         Self::Password,
         Self::Addresses,
         Self::Handover,
         Self::Drift,
         Self::Twins,
         Self::Demotion,
+        Self::Family,
+        Self::Reload,
+        Self::Rekey,
     ];
 
     /// The name on the command line.
@@ -90,13 +100,16 @@ impl FaultKind {
             Self::Stall => "stall",
             Self::Carrier => "carrier",
             Self::Chatter => "chatter",
-            Self::Reload => "reload",
+            Self::Restart => "restart",
             Self::Password => "password",
             Self::Addresses => "addresses",
             Self::Handover => "handover",
             Self::Drift => "drift",
             Self::Twins => "twins",
             Self::Demotion => "demotion",
+            Self::Family => "family",
+            Self::Reload => "reload",
+            Self::Rekey => "rekey",
         }
     }
 }
@@ -179,12 +192,15 @@ pub(crate) enum Fault {
     Corruption { rate: u32 },
     OneWay { from: Nodes, to: Nodes },
     Partition { side: Nodes },
+    Family { family: Family, from: Nodes, to: Nodes },
     Echo,
 
     Crash { node: usize },
     Stall { node: usize, queue: usize },
     Carrier { node: usize },
+    Restart { node: usize, spec: Spec },
     Reload { node: usize, spec: Spec },
+    Rekey { node: usize, edition: Edition, grace: Duration },
     Credentials { node: usize, credentials: Credentials },
     Chatter { node: usize },
     HandOver { node: usize },
@@ -194,7 +210,13 @@ pub(crate) enum Fault {
 impl Fault {
     /// Whether it is over as soon as it has begun.
     pub(crate) fn is_momentary(&self) -> bool {
-        matches!(self, Self::HandOver { .. } | Self::Chatter { .. })
+        let reloads = matches!(self, Self::Reload { .. } | Self::Rekey { .. });
+        reloads || matches!(self, Self::HandOver { .. } | Self::Chatter { .. })
+    }
+
+    /// Whether the node knows nothing of what was before when it is over.
+    pub(crate) fn forgets(&self) -> bool {
+        matches!(self, Self::Crash { .. } | Self::Restart { .. } | Self::Credentials { .. })
     }
 
     /// The node that it befalls, if it is not one of the network.
@@ -203,7 +225,9 @@ impl Fault {
             Self::Crash { node }
             | Self::Stall { node, .. }
             | Self::Carrier { node }
+            | Self::Restart { node, .. }
             | Self::Reload { node, .. }
+            | Self::Rekey { node, .. }
             | Self::Credentials { node, .. }
             | Self::Chatter { node }
             | Self::HandOver { node }
@@ -227,11 +251,18 @@ impl fmt::Display for Fault {
             Self::Corruption { rate } => write!(f, "{} % of the frames are damaged", percent(rate)),
             Self::OneWay { from, to } => write!(f, "{} cannot be heard by {}", list(from), list(to)),
             Self::Partition { side } => write!(f, "{} cut off from the others", list(side)),
+            Self::Family { family, from, to } => {
+                write!(f, "{family} from {} to {} does not pass", list(from), list(to))
+            }
             Self::Echo => f.write_str("the switch sends multicast back"),
             Self::Crash { node } => write!(f, "n{node} crashes"),
             Self::Stall { node, queue } => write!(f, "n{node} is stopped, its queue holds {queue} frames"),
             Self::Carrier { node } => write!(f, "n{node} loses its carrier"),
-            Self::Reload { node, spec } => write!(f, "n{node} is stopped, to be started as {spec}"),
+            Self::Restart { node, spec } => write!(f, "n{node} is stopped, to be started as {spec}"),
+            Self::Reload { node, spec } => write!(f, "n{node} is reloaded as {spec}"),
+            Self::Rekey { node, edition, grace } => {
+                write!(f, "n{node} is reloaded with the new {edition}, grace time {grace:?}")
+            }
             Self::Credentials { node, credentials } => {
                 write!(f, "n{node} is started with a wrong ")?;
                 f.write_str(if credentials.wrong_password { "password" } else { "address list" })

@@ -7,8 +7,9 @@ use carp_core::node::{Command, Purpose};
 use carp_core::timing::Interval;
 
 use crate::moment::Moment;
+use crate::network::Quality;
 use crate::scenario::Bounds;
-use crate::spec::{Credentials, Kind, Spec};
+use crate::spec::{Credentials, Families, Family, Kind, Spec};
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +38,14 @@ pub(crate) enum Fact {
         gap: Option<Duration>,
     },
     /// An authentic advertisement of another node is about to be handed to this one.
-    Heard { node: usize, from: usize, rank: Interval },
+    Heard { node: usize, from: usize, family: Family, rank: Interval },
     /// The node has dealt with what it heard.
     Reacted { node: usize, from: usize, rank: Interval },
+    /// All that the node says at this moment has been sent: its advertisement or goodbye went to `copies` of `all`
+    /// families or peers.
+    Said { node: usize, copies: usize, all: usize },
+    /// The node, which runs, has another rank or another answer to preempt from now on; it was `former` before.
+    Reconfigured { node: usize, former: Spec },
     /// The operator told the node something.
     Told { node: usize, command: Command },
     /// From now on the node may hold the address, or certainly does not.
@@ -56,6 +62,10 @@ pub(crate) struct NodeFacts {
     /// As the operator configured it.
     pub(crate) spec: Spec,
     pub(crate) credentials: Credentials,
+    /// It was not reloaded within the grace time of the others, or was so late that it may not have followed yet.
+    pub(crate) apart: bool,
+    /// When it was given another rank or answer to preempt while it ran.
+    pub(crate) reconfigured: Moment,
     /// What it advertises.
     pub(crate) rank: Interval,
     pub(crate) state: State,
@@ -78,6 +88,8 @@ impl NodeFacts {
         Self {
             spec,
             credentials: Credentials::default(),
+            apart: false,
+            reconfigured: Moment::default(),
             rank: spec.interval,
             state: State::Init,
             since: Moment::default(),
@@ -108,6 +120,13 @@ impl NodeFacts {
         }
     }
 
+    /// For how long those who are configured like it wait at the least.
+    pub(crate) fn peers_patience(&self) -> Duration {
+        let Interval { advbase, .. } = self.spec.interval;
+        let whole = Duration::from_secs(u64::from(advbase) * u64::from(self.spec.dead_ratio));
+        if advbase == 0 { self.dead_time() } else { whole.max(self.every() * 3 / 2) }
+    }
+
     /// The time between two of its advertisements.
     pub(crate) fn every(&self) -> Duration {
         every(self.rank)
@@ -119,26 +138,52 @@ pub(crate) fn every(rank: Interval) -> Duration {
     Duration::from_secs(u64::from(rank.advbase)) + Duration::from_nanos(u64::from(rank.advskew) * 1_000_000_000 / 256)
 }
 
+/// One direction between two nodes, IPv4 and IPv6.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// Since when every frame has arrived in time.
+    clear_since: [Option<Moment>; 2],
+    /// Since when no frame has arrived.
+    stopped_since: [Option<Moment>; 2],
+}
+
+impl Link {
+    /// Since when it has been clear in some family that the group speaks.
+    fn some(&self, families: Families) -> Option<Moment> {
+        Family::BOTH.into_iter().filter(|family| families.has(*family)).filter_map(|family| self.clear(family)).min()
+    }
+
+    fn clear(&self, family: Family) -> Option<Moment> {
+        self.clear_since[usize::from(family == Family::V6)]
+    }
+}
+
 /// The record.
 pub(crate) struct Ledger {
     pub(crate) now: Moment,
     pub(crate) nodes: Vec<NodeFacts>,
-    /// For each direction: since when every frame has arrived in time.
-    clear_since: Vec<Option<Moment>>,
+    /// For each direction.
+    links: Vec<Link>,
     pub(crate) bounds: Bounds,
 }
 
 impl Ledger {
     pub(crate) fn new(specs: &[Spec], bounds: Bounds) -> Self {
-        let clear_since = vec![Some(Moment::default()); specs.len() * specs.len()];
+        let link = Link { clear_since: [Some(Moment::default()); 2], stopped_since: [None; 2] };
+        let links = vec![link; specs.len() * specs.len()];
         let nodes = specs.iter().copied().map(NodeFacts::new).collect();
-        Self { now: Moment::default(), nodes, clear_since, bounds }
+        Self { now: Moment::default(), nodes, links, bounds }
     }
 
-    /// Records whether a direction is clear from now on.
-    pub(crate) fn set_clear(&mut self, from: usize, to: usize, clear: bool) {
-        let since = &mut self.clear_since[from * self.nodes.len() + to];
-        *since = clear.then(|| since.unwrap_or(self.now));
+    /// Records what a direction is like from now on.
+    pub(crate) fn set_link(&mut self, from: usize, to: usize, quality: &Quality) {
+        let now = self.now;
+        let link = &mut self.links[from * self.nodes.len() + to];
+        let since = |flag: bool, since: Option<Moment>| flag.then(|| since.unwrap_or(now));
+        for (index, family) in Family::BOTH.into_iter().enumerate() {
+            link.clear_since[index] = since(quality.is_clear(family), link.clear_since[index]);
+            link.stopped_since[index] = since(quality.stops(family), link.stopped_since[index]);
+        }
     }
 
     /// Records whether a node is well from now on.
@@ -148,13 +193,26 @@ impl Ledger {
     }
 
     /// Since when two nodes have been able to hear each other and to react.
+    ///
+    /// With different ranks any family will do in each direction. With equal ones both must go by the same family: that
+    /// is IPv4 where it is spoken, and IPv6 when for three intervals nothing has come over IPv4 either way.
     pub(crate) fn connected_since(&self, a: usize, b: usize) -> Option<Moment> {
         let size = self.nodes.len();
         let (one, other) = (&self.nodes[a], &self.nodes[b]);
-        if one.credentials != other.credentials {
+        if one.apart || other.apart || !one.credentials.same_group(other.credentials) {
             return None;
         }
-        let links = self.clear_since[a * size + b]?.max(self.clear_since[b * size + a]?);
+        let families = one.spec.families;
+        let links = [self.links[a * size + b], self.links[b * size + a]];
+        let links = if one.rank != other.rank || families != Families::Dual {
+            links[0].some(families)?.max(links[1].some(families)?)
+        } else if let [Some(there), Some(back)] = links.map(|link| link.clear(Family::V4)) {
+            there.max(back)
+        } else {
+            let stopped = links[0].stopped_since[0]?.max(links[1].stopped_since[0]?);
+            let memory = one.every().max(other.every()) * 3;
+            links[0].clear(Family::V6)?.max(links[1].clear(Family::V6)?).max(stopped + memory)
+        };
         Some(links.max(one.well_since?).max(other.well_since?))
     }
 
@@ -176,6 +234,10 @@ impl Ledger {
                 facts.last_sent = Some(now);
                 facts.sent_count += 1;
                 facts.rank = rank.unwrap_or(facts.rank);
+            }
+            Fact::Reconfigured { node, .. } => {
+                let facts = &mut self.nodes[node];
+                (facts.reconfigured, facts.rank) = (now, facts.spec.interval);
             }
             Fact::Told { node, command: Command::HandOver | Command::ShutDown } => {
                 let facts = &mut self.nodes[node];

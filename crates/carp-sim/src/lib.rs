@@ -76,7 +76,7 @@ pub use fault::{FaultKind, FaultSet};
 pub use moment::Moment;
 pub use sabotage::Sabotage;
 pub use scenario::Options;
-pub use spec::Kind;
+pub use spec::{Families, Kind};
 pub use trace::Trace;
 pub use world::{Outcome, Tally};
 

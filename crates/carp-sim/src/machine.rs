@@ -1,6 +1,8 @@
 //! A node of any kind, driven by inputs with the time: the contract of `carp-core`, which foreign models follow too.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use carp_core::election::{Reason, State};
 use carp_core::node::{Command, LinkState, Notice, Purpose};
@@ -20,20 +22,51 @@ pub(crate) enum Input<'a> {
     Link(LinkState),
     /// The operator or the script runner says this.
     Command(Command),
+    /// Ours: the configuration is this one from now on.
+    Reload(Reload),
     /// Kernels: the operator adds so much to the demotion counter.
     Demote(i32),
     /// The deadline that the machine named has come.
     Timeout,
 }
 
+/// A new configuration for a node that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reload {
+    pub(crate) spec: Spec,
+    pub(crate) credentials: Credentials,
+    /// For how long the former credentials go on being sent.
+    pub(crate) grace: Duration,
+}
+
+/// What a node is started as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birth<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) credentials: Credentials,
+    /// The others, if advertisements go to each of them; none if they go to a group.
+    pub(crate) peers: &'a [IpAddr],
+    pub(crate) seed: u64,
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
 /// What a node does.
 #[derive(Debug)]
 pub(crate) enum Act {
-    Send { purpose: Purpose, frame: Vec<u8> },
+    /// To everybody on the link, or to the one who has the address.
+    Send {
+        purpose: Purpose,
+        to: Option<IpAddr>,
+        frame: Vec<u8>,
+    },
     Claim,
     Release,
     Leaving(Reason),
-    Moved { from: State, to: State, why: Why },
+    Moved {
+        from: State,
+        to: State,
+        why: Why,
+    },
     Notice(Notice),
 }
 
@@ -62,9 +95,10 @@ pub(crate) enum Machine {
 
 impl Machine {
     /// A node that has just been started; it does nothing before its link is up.
-    pub(crate) fn new(spec: &Spec, credentials: Credentials, seed: u64, sabotage: Option<Sabotage>) -> Self {
+    pub(crate) fn new(birth: &Birth<'_>) -> Self {
+        let Birth { spec, credentials, seed, .. } = *birth;
         match spec.kind {
-            Kind::Ours => Self::Ours(Box::new(Ours::new(spec, credentials, seed, sabotage))),
+            Kind::Ours => Self::Ours(Box::new(Ours::new(birth))),
             Kind::Ucarp => Self::Ucarp(Box::new(Ucarp::new(spec, credentials, seed))),
             Kind::FreeBsd | Kind::OpenBsd | Kind::NetBsd => {
                 Self::Kernel(Box::new(Kernel::new(spec, credentials, seed)))

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use crate::dice::{Dice, MILLION};
 use crate::moment::Moment;
+use crate::spec::Family;
 
 /// How one direction between two nodes treats frames. Probabilities are in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quality {
     /// Nothing passes.
     pub(crate) cut: bool,
+    /// Nothing of this family passes.
+    pub(crate) filtered: Option<Family>,
     pub(crate) loss: u32,
     pub(crate) duplication: u32,
     pub(crate) corruption: u32,
@@ -29,6 +32,7 @@ impl Quality {
     pub(crate) const fn good(delay_min: Duration, delay_mean: Duration) -> Self {
         Self {
             cut: false,
+            filtered: None,
             loss: 0,
             duplication: 0,
             corruption: 0,
@@ -40,9 +44,14 @@ impl Quality {
         }
     }
 
-    /// Whether every frame arrives, whole and in the usual time.
-    pub(crate) fn is_clear(&self) -> bool {
-        !self.cut && self.loss == 0 && self.corruption == 0 && self.straggling == 0
+    /// Whether nothing of a family arrives.
+    pub(crate) fn stops(&self, family: Family) -> bool {
+        self.cut || self.filtered == Some(family)
+    }
+
+    /// Whether every frame of a family arrives, whole and in the usual time.
+    pub(crate) fn is_clear(&self, family: Family) -> bool {
+        !self.stops(family) && self.loss == 0 && self.corruption == 0 && self.straggling == 0
     }
 
     /// The longest delay of any frame.
@@ -90,10 +99,16 @@ impl Network {
     }
 
     /// Sends one frame over one direction: at most two copies arrive.
-    pub(crate) fn send(&mut self, dice: &mut Dice, now: Moment, from: usize, to: usize) -> [Option<Delivery>; 2] {
+    pub(crate) fn send(
+        &mut self,
+        dice: &mut Dice,
+        now: Moment,
+        family: Family,
+        (from, to): (usize, usize),
+    ) -> [Option<Delivery>; 2] {
         let index = from * self.size + to;
         let quality = self.links[index];
-        if quality.cut || dice.chance(quality.loss) {
+        if quality.stops(family) || dice.chance(quality.loss) {
             return [None, None];
         }
         let first = self.arrive(dice, now, index);
@@ -150,7 +165,7 @@ mod tests {
         (0..frames)
             .flat_map(|frame| {
                 let now = Moment::default() + Duration::from_millis(frame);
-                network.send(&mut dice, now, 0, 1).into_iter().flatten().collect::<Vec<_>>()
+                network.send(&mut dice, now, Family::V4, (0, 1)).into_iter().flatten().collect::<Vec<_>>()
             })
             .collect()
     }
@@ -175,6 +190,8 @@ mod tests {
         let damaged = arrivals(Quality { corruption: percent(20), ..good }, 1000);
         assert!((150..250).contains(&damaged.iter().filter(|delivery| delivery.damaged).count()));
         assert!(arrivals(Quality { cut: true, ..good }, 10).is_empty());
+        assert!(arrivals(Quality { filtered: Some(Family::V4), ..good }, 10).is_empty());
+        assert_eq!(arrivals(Quality { filtered: Some(Family::V6), ..good }, 10).len(), 10);
     }
 
     #[test]

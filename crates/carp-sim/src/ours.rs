@@ -1,12 +1,15 @@
 //! The code that ships: a `carp-core` node with one virtual host, and what a planted fault does to it.
 
+use std::net::IpAddr;
+
 use carp_core::host::{self as core_host, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{HostId, LinkId, Node, Output};
 use carp_core::time::Instant;
+use carp_core::wire::{MacAddr, ethernet};
 
-use crate::machine::{Act, Input, Why};
-use crate::sabotage::{Sabotage, Saboteur};
-use crate::spec::{Credentials, Spec, VHID};
+use crate::machine::{Act, Birth, Input, Reload, Why};
+use crate::sabotage::Saboteur;
+use crate::spec::{Credentials, Families, Spec, VHID};
 
 /// The only link.
 const LINK: LinkId = LinkId(0);
@@ -15,31 +18,23 @@ const LINK: LinkId = LinkId(0);
 pub(crate) struct Ours {
     node: Node,
     host: HostId,
+    transport: Transport,
     saboteur: Option<Saboteur>,
 }
 
 impl Ours {
-    pub(crate) fn new(spec: &Spec, credentials: Credentials, seed: u64, sabotage: Option<Sabotage>) -> Self {
+    pub(crate) fn new(birth: &Birth<'_>) -> Self {
+        let Birth { spec, credentials, peers, seed, sabotage } = *birth;
         let saboteur = sabotage.map(|sabotage| Saboteur::new(sabotage, spec, credentials));
-        let mut config = VirtualHostConfig {
-            link: LINK,
-            vhid: VHID,
-            credentials: core_host::Credentials::new(credentials.key(), credentials.addresses()),
-            local: Local::v4(spec.source),
-            transport: Transport::default(),
-            mac: MacMode::Interface,
-            interval: spec.interval,
-            dead_ratio: spec.dead_ratio,
-            preempt: spec.preempt,
-            tie: spec.tie,
-            pseudo_header_checksum: false,
+        let transport = if peers.is_empty() {
+            Transport::default()
+        } else {
+            Transport::Unicast { peers: peers.to_vec(), any_ttl: false }
         };
-        if let Some(saboteur) = &saboteur {
-            saboteur.configure(&mut config);
-        }
+        let spec = saboteur.as_ref().map_or(*spec, Saboteur::spec);
         let mut node = Node::new(seed);
-        let host = node.add(config);
-        Self { node, host, saboteur }
+        let host = node.add(config(&spec, credentials, transport.clone()));
+        Self { node, host, transport, saboteur }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -51,39 +46,48 @@ impl Ours {
     }
 
     pub(crate) fn handle(&mut self, now: Instant, input: Input<'_>, acts: &mut Vec<Act>) {
-        let Some(saboteur) = &mut self.saboteur else {
-            Self::hand_in(&mut self.node, self.host, now, input);
-            return Self::drain(&mut self.node, acts);
+        let Some(mut saboteur) = self.saboteur.take() else {
+            self.hand_in(now, input);
+            return self.drain(acts);
         };
-        let (state, mut genuine) = (self.node.state(self.host), Vec::new());
-        let now = saboteur.time(now, state, self.node.next_deadline());
+        let (state, wanted, mut genuine) = (self.node.state(self.host), self.node.next_deadline(), Vec::new());
+        let now = saboteur.time(now, state, wanted);
         if let Some(frame) = saboteur.frame(state, input) {
-            Self::hand_in(&mut self.node, self.host, now, Input::Frame(&frame));
+            self.hand_in(now, Input::Frame(&frame));
+        } else if let Some(inputs) = saboteur.reload(now, state, input) {
+            inputs.into_iter().for_each(|input| self.hand_in(now, input));
         } else if saboteur.lets_in(state, input) {
-            Self::hand_in(&mut self.node, self.host, now, input);
+            self.hand_in(now, input);
         }
-        Self::drain(&mut self.node, &mut genuine);
+        self.drain(&mut genuine);
         if let Some(command) = saboteur.acts(genuine, acts) {
-            Self::hand_in(&mut self.node, self.host, now, Input::Command(command));
-            Self::drain(&mut self.node, acts);
+            self.hand_in(now, Input::Command(command));
+            self.drain(acts);
         }
+        self.saboteur = Some(saboteur);
     }
 
-    fn hand_in(node: &mut Node, host: HostId, now: Instant, input: Input<'_>) {
+    fn hand_in(&mut self, now: Instant, input: Input<'_>) {
+        let (node, host) = (&mut self.node, self.host);
         match input {
             Input::Frame(frame) => node.handle_frame(now, LINK, frame),
             Input::Link(state) => node.handle_link(now, LINK, state),
             Input::Command(command) => node.handle_command(now, host, command),
+            Input::Reload(Reload { spec, credentials, grace }) => {
+                node.reconfigure(now, host, config(&spec, credentials, self.transport.clone()), grace);
+            }
             Input::Demote(_) => {}
             Input::Timeout => node.handle_timeout(now),
         }
     }
 
-    fn drain(node: &mut Node, acts: &mut Vec<Act>) {
-        while let Some(output) = node.poll_output() {
+    fn drain(&mut self, acts: &mut Vec<Act>) {
+        while let Some(output) = self.node.poll_output() {
             acts.push(match output {
-                Output::Transmit { purpose, frame, .. } => Act::Send { purpose, frame },
-                Output::TransmitPacket { .. } => unreachable!("simulated groups use multicast"),
+                Output::Transmit { purpose, frame, .. } => Act::Send { purpose, to: None, frame },
+                Output::TransmitPacket { purpose, destination, packet, .. } => {
+                    Act::Send { purpose, to: Some(destination), frame: behind_ethernet(destination, &packet) }
+                }
                 Output::Claim { .. } => Act::Claim,
                 Output::Release { .. } => Act::Release,
                 Output::Leaving { reason, .. } => Act::Leaving(reason),
@@ -92,4 +96,33 @@ impl Ours {
             });
         }
     }
+}
+
+/// What the operator wrote down, as the core wants it.
+fn config(spec: &Spec, credentials: Credentials, transport: Transport) -> VirtualHostConfig {
+    let families = spec.families;
+    let v6 = (families != Families::V4).then_some(spec.source_v6);
+    VirtualHostConfig {
+        link: LINK,
+        vhid: VHID,
+        credentials: core_host::Credentials {
+            link_local_in_digest: spec.whole_digest,
+            ..core_host::Credentials::new(credentials.key(), credentials.addresses(families))
+        },
+        local: Local { v6, ..Local::v4(spec.source) },
+        transport,
+        mac: MacMode::Interface,
+        interval: spec.interval,
+        dead_ratio: spec.dead_ratio,
+        preempt: spec.preempt,
+        tie: spec.tie,
+        pseudo_header_checksum: false,
+    }
+}
+
+/// The packet as it comes from the link: routing and neighbour discovery have found the peer.
+fn behind_ethernet(destination: IpAddr, packet: &[u8]) -> Vec<u8> {
+    let ethertype = if destination.is_ipv4() { ethernet::EtherType::Ipv4 } else { ethernet::EtherType::Ipv6 };
+    let header = ethernet::Repr { dst: MacAddr([2, 0, 0, 0, 1, 0]), src: MacAddr([2, 0, 0, 0, 2, 0]), ethertype };
+    [&header.emit()[..], packet].concat()
 }

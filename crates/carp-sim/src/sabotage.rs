@@ -1,23 +1,21 @@
 //! Planted faults: a node of ours that breaks one rule, to show that the checkers notice.
 //!
 //! The core itself cannot be changed at run time, so a fault is made from outside: by editing or dropping what goes in,
-//! by delaying or adding to what comes out, or by a configuration other than the one that the checkers know of.
+//! by delaying, editing or adding to what comes out, or by a configuration other than the one that the checkers know of.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use carp_core::auth::Authenticator;
 use carp_core::election::State;
-use carp_core::host::VirtualHostConfig;
-use carp_core::node::{Command, Purpose};
+use carp_core::node::{Command, LinkState, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::{self, AdvertisementFrame, Received};
 
-use crate::machine::{Act, Input};
-use crate::spec::{Credentials, Spec};
+use crate::machine::{Act, Input, Reload};
+use crate::spec::{Credentials, Family, Spec};
 
 /// A rule that a sabotaged node breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +54,23 @@ pub enum Sabotage {
     HearsItself,
     /// Does not notice that it did not run for a while.
     IgnoresStall,
+    /// Says goodbye over one family only, or to one peer only.
+    HalfGoodbye,
+    /// Goes through INIT when it is reloaded.
+    ReloadRestarts,
+    /// As BACKUP, waits for the dead time from each reload on.
+    ReloadWaitsAnew,
+    /// Does not become what it is reloaded as.
+    IgnoresReload,
+    /// Does not accept the group's former credentials after a reload.
+    ForgetsOldForm,
+    /// Sends the new form of digest as soon as it is reloaded.
+    NewFormAtOnce,
 }
 
 impl Sabotage {
     /// All planted faults.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::ReversedOrder,
         Self::DeafToBetter,
         Self::NoTieRule,
@@ -78,6 +88,12 @@ impl Sabotage {
         Self::TrustsAnybody,
         Self::HearsItself,
         Self::IgnoresStall,
+        Self::HalfGoodbye,
+        Self::ReloadRestarts,
+        Self::ReloadWaitsAnew,
+        Self::IgnoresReload,
+        Self::ForgetsOldForm,
+        Self::NewFormAtOnce,
     ];
 }
 
@@ -101,12 +117,17 @@ impl fmt::Display for Sabotage {
 pub(crate) struct Saboteur {
     sabotage: Sabotage,
     spec: Spec,
-    authenticator: Authenticator,
+    credentials: Credentials,
+    /// What the credentials were before they changed.
+    former: Option<Credentials>,
     /// The last regular advertisement, to send it again when it must not be.
-    last_sent: Vec<u8>,
+    last_sent: Option<(Option<IpAddr>, Vec<u8>)>,
     leaving: bool,
+    link: Option<LinkState>,
     /// [`Sabotage::IgnoresStall`]: how far the core's clock has been held back.
     held_back: Duration,
+    /// [`Sabotage::ReloadWaitsAnew`]: nothing before.
+    not_before: Instant,
 }
 
 impl Saboteur {
@@ -114,19 +135,50 @@ impl Saboteur {
         Self {
             sabotage,
             spec: *spec,
-            authenticator: credentials.authenticator(),
-            last_sent: Vec::new(),
+            credentials,
+            former: None,
+            last_sent: None,
             leaving: false,
+            link: None,
             held_back: Duration::ZERO,
+            not_before: Instant::default(),
         }
     }
 
-    pub(crate) fn configure(&self, config: &mut VirtualHostConfig) {
+    /// What the core is told to be.
+    pub(crate) fn spec(&self) -> Spec {
         match self.sabotage {
-            Sabotage::EarlyTakeover => config.dead_ratio -= 1,
-            Sabotage::NeverPreempts => config.preempt = false,
+            Sabotage::EarlyTakeover => Spec { dead_ratio: self.spec.dead_ratio - 1, ..self.spec },
+            Sabotage::NeverPreempts => Spec { preempt: false, ..self.spec },
+            _ => self.spec,
+        }
+    }
+
+    /// What the core gets instead of a reload.
+    pub(crate) fn reload(&mut self, now: Instant, state: State, input: Input<'_>) -> Option<Vec<Input<'static>>> {
+        match input {
+            Input::Link(link) => self.link = Some(link),
+            Input::Reload(Reload { spec, credentials, grace }) => {
+                if credentials != self.credentials {
+                    self.former = Some(std::mem::replace(&mut self.credentials, credentials));
+                }
+                self.spec = spec;
+                let reload = Input::Reload(Reload { spec: self.spec(), credentials, grace });
+                return Some(match (self.sabotage, self.link) {
+                    (Sabotage::IgnoresReload, _) => Vec::new(),
+                    (Sabotage::ReloadRestarts, Some(link)) => {
+                        vec![Input::Link(LinkState::Down), Input::Link(link), reload]
+                    }
+                    (Sabotage::ReloadWaitsAnew, _) if state == State::Backup => {
+                        self.not_before = now + spec.interval.master_down(spec.dead_ratio);
+                        vec![reload]
+                    }
+                    _ => vec![reload],
+                });
+            }
             _ => {}
         }
+        None
     }
 
     /// When the core gets its timeout, given when it wants it.
@@ -136,7 +188,8 @@ impl Saboteur {
             (Sabotage::LateTakeover, State::Backup) | (Sabotage::SlowAdvertiser, State::Master)
         );
         let delay = if late { self.spec.interval.duration() } else { self.held_back };
-        wanted.map(|wanted| wanted + delay)
+        let not_before = if state == State::Backup { self.not_before } else { Instant::default() };
+        wanted.map(|wanted| (wanted + delay).max(not_before))
     }
 
     /// What the core is told about the time.
@@ -158,7 +211,7 @@ impl Saboteur {
         let Input::Frame(bytes) = input else { return None };
         let received = frame::parse(bytes).ok()?;
         let interval = interval(&received);
-        let own = received.src == IpAddr::V4(self.spec.source);
+        let own = received.src == self.spec.address(Family::of(received.src));
         match self.sabotage {
             Sabotage::ReversedOrder if interval != self.spec.interval && state != State::Init => {
                 let skew = self.spec.interval.advskew;
@@ -177,7 +230,8 @@ impl Saboteur {
     fn forge(&self, received: &Received, interval: Interval, counter: u64) -> Vec<u8> {
         let mut advertisement = received.advertisement;
         (advertisement.advbase, advertisement.advskew) = (interval.advbase, interval.advskew);
-        (advertisement.counter, advertisement.digest) = (counter, self.authenticator.sign(counter));
+        let authenticator = self.credentials.authenticator(self.spec.families);
+        (advertisement.counter, advertisement.digest) = (counter, authenticator.sign(counter));
         AdvertisementFrame {
             src_mac: received.src_mac,
             dst_mac: received.dst_mac,
@@ -200,6 +254,11 @@ impl Saboteur {
             Sabotage::DeafToBetter => state != State::Master || interval >= own,
             Sabotage::NoTieRule => state != State::Master || interval != own,
             Sabotage::IgnoresGoodbye => interval != Interval::BOW_OUT,
+            Sabotage::ForgetsOldForm => !self.former.is_some_and(|former| {
+                let forms = former.authenticators(self.spec.families);
+                let carp = &received.advertisement;
+                forms.iter().any(|form| form.verify(carp.counter, &carp.digest))
+            }),
             _ => true,
         }
     }
@@ -207,11 +266,24 @@ impl Saboteur {
     /// What becomes of what the core does, and what the core is told in return.
     pub(crate) fn acts(&mut self, genuine: Vec<Act>, acts: &mut Vec<Act>) -> Option<Command> {
         let mut command = None;
-        for act in genuine {
+        let mut goodbyes = 0;
+        for mut act in genuine {
             let mut repeat = false;
-            match &act {
-                Act::Send { purpose: Purpose::Advertisement, frame } => self.last_sent.clone_from(frame),
-                Act::Send { purpose: Purpose::Goodbye, .. } if self.sabotage == Sabotage::SkipsGoodbye => continue,
+            match &mut act {
+                Act::Send { purpose: Purpose::Advertisement, to, frame } => {
+                    if self.sabotage == Sabotage::NewFormAtOnce && self.former.is_some() {
+                        *frame = self.signed_anew(frame);
+                    }
+                    self.last_sent = Some((*to, frame.clone()));
+                }
+                Act::Send { purpose: Purpose::Goodbye, .. } => {
+                    goodbyes += 1;
+                    if self.sabotage == Sabotage::SkipsGoodbye
+                        || (self.sabotage == Sabotage::HalfGoodbye && goodbyes > 1)
+                    {
+                        continue;
+                    }
+                }
                 Act::Leaving(_) => self.leaving = true,
                 Act::Release if self.sabotage == Sabotage::ForgetsRelease => continue,
                 Act::Claim if self.sabotage == Sabotage::ForgetsClaim => continue,
@@ -227,11 +299,16 @@ impl Saboteur {
                 _ => {}
             }
             acts.push(act);
-            if repeat {
-                acts.push(Act::Send { purpose: Purpose::Advertisement, frame: self.last_sent.clone() });
+            if let Some((to, frame)) = self.last_sent.clone().filter(|_| repeat) {
+                acts.push(Act::Send { purpose: Purpose::Advertisement, to, frame });
             }
         }
         command
+    }
+
+    fn signed_anew(&self, frame: &[u8]) -> Vec<u8> {
+        let received = frame::parse(frame).expect("the core sends what it reads");
+        self.forge(&received, interval(&received), received.advertisement.counter)
     }
 }
 

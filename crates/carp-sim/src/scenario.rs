@@ -1,7 +1,7 @@
 //! From a seed to a group of nodes, a network and what goes wrong: the workload.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::foreign::{CARRIER_SLEEP, READING_DELAY};
 use crate::moment::{Clock, Moment};
 use crate::network::{Quality, percent};
 use crate::sabotage::Sabotage;
-use crate::spec::{Credentials, Kind, Spec};
+use crate::spec::{Credentials, Edition, Families, Family, Kind, Spec};
 
 /// Most faults of one run.
 const MOST_FAULTS: u64 = 12;
@@ -33,6 +33,10 @@ pub struct Options {
     pub peers: Vec<Kind>,
     /// For how many seconds things go wrong; what it takes to settle comes on top.
     pub seconds: u64,
+    /// What groups advertise over.
+    pub families: Families,
+    /// Whether nodes advertise to each other one by one instead of to a group. Ours alone can.
+    pub unicast: bool,
     /// A rule that one node breaks.
     pub sabotage: Option<Sabotage>,
 }
@@ -44,13 +48,27 @@ impl fmt::Display for Options {
         let (low, high) = (self.nodes.start(), self.nodes.end());
         write!(f, "--nodes {low}..{high} --faults {} --peers {}", self.faults, peers.join(","))?;
         write!(f, " --seconds {}", self.seconds)?;
+        if self.families != Families::default() {
+            write!(f, " --families {}", self.families.name())?;
+        }
+        if self.unicast {
+            f.write_str(" --transport unicast")?;
+        }
         self.sabotage.map_or(Ok(()), |sabotage| write!(f, " --sabotage {sabotage}"))
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 2..=5, faults: FaultSet::all(), peers: vec![Kind::Ours], seconds: 60, sabotage: None }
+        Self {
+            nodes: 2..=5,
+            faults: FaultSet::all(),
+            peers: vec![Kind::Ours],
+            seconds: 60,
+            families: Families::default(),
+            unicast: false,
+            sabotage: None,
+        }
     }
 }
 
@@ -79,6 +97,8 @@ pub(crate) struct Scenario {
     pub(crate) clocks: Vec<Clock>,
     pub(crate) starts: Vec<Moment>,
     pub(crate) quality: Quality,
+    /// Whether nodes advertise to each other one by one.
+    pub(crate) unicast: bool,
     pub(crate) faults: Vec<Planned>,
     pub(crate) calm: Moment,
     pub(crate) end: Moment,
@@ -92,7 +112,10 @@ impl Scenario {
         let mut dice = Dice::new(seed);
         let kinds = kinds(&mut dice, options);
         let mixed = kinds.iter().any(|kind| *kind != Kind::Ours);
-        let specs = specs(&mut dice, &kinds, options.faults.has(FaultKind::Twins));
+        let mut specs = specs(&mut dice, &kinds, options.faults.has(FaultKind::Twins) && !options.unicast);
+        if options.families != Families::V4 {
+            speak(&mut dice, &mut specs, options.families);
+        }
         let fast = specs.iter().any(|spec| spec.interval.advbase == 0);
         let (quality, lag) = surroundings(&mut dice, fast);
         let script = match dice.below(4) {
@@ -104,11 +127,13 @@ impl Scenario {
         let spread = if dice.coin() { 3 } else { 5000 };
         let starts = specs.iter().map(|_| Moment::default() + dice.millis(0, spread)).collect();
         let calm = Moment::default() + Duration::from_secs(options.seconds);
-        let faults = Plan { dice: &mut dice, specs: &specs, calm, script, fast, mixed }.faults(&options.faults);
+        let unicast = options.unicast;
+        let faults =
+            Plan { dice: &mut dice, specs: &specs, unicast, calm, script, fast, mixed }.faults(&options.faults);
         let bounds = bounds(&specs, &faults, quality, lag, script);
         let end = calm + bounds.settle + WATCH;
         let sabotage = options.sabotage;
-        Self { seed, specs, clocks, starts, quality, faults, calm, end, bounds, sabotage }
+        Self { seed, specs, clocks, starts, quality, unicast, faults, calm, end, bounds, sabotage }
     }
 }
 
@@ -132,21 +157,41 @@ impl Scenario {
         let later = |_| Moment::default() + dice.millis(100, 1100);
         let starts = std::iter::once(Moment::default()).chain((1..specs.len()).map(later)).collect();
         let clocks = vec![clock; specs.len()];
-        Self { seed, specs, clocks, starts, quality, faults, calm: end, end, bounds, sabotage: None }
+        Self { seed, specs, clocks, starts, quality, unicast: false, faults, calm: end, end, bounds, sabotage: None }
     }
 }
 
+/// UCARP knows IPv4 alone, and nobody but ours knows unicast.
 fn kinds(dice: &mut Dice, options: &Options) -> Vec<Kind> {
     let (low, high) = (*options.nodes.start(), *options.nodes.end());
     let size = low + dice.index(high - low + 1);
-    let foreign: Vec<_> = options.peers.iter().copied().filter(|kind| *kind != Kind::Ours).collect();
+    let can = |kind: &Kind| match kind {
+        Kind::Ours => false,
+        Kind::Ucarp => options.families == Families::V4 && !options.unicast,
+        Kind::FreeBsd | Kind::OpenBsd | Kind::NetBsd => !options.unicast,
+    };
+    let foreign: Vec<_> = options.peers.iter().copied().filter(can).collect();
     (0..size)
         .map(|node| match node {
             0 => Kind::Ours,
             1 if !foreign.is_empty() => dice.pick(&foreign),
-            _ => dice.pick(&options.peers),
+            _ => Some(dice.pick(&options.peers)).filter(|kind| foreign.contains(kind)).unwrap_or(Kind::Ours),
         })
         .collect()
+}
+
+/// Gives every node an address of IPv6, in another order than those of IPv4.
+fn speak(dice: &mut Dice, specs: &mut [Spec], families: Families) {
+    let mut last: Vec<u16> = (1..=250).collect();
+    for node in 0..specs.len() {
+        let octet = last.swap_remove(dice.index(last.len()));
+        let twin = specs[..node].iter().find(|other| other.source == specs[node].source).map(|other| other.source_v6);
+        let own = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, u16::from(dice.coin()), octet);
+        // Twins without IPv4 are those that have the same address of IPv6.
+        specs[node].source_v6 = twin.filter(|_| families == Families::V6).unwrap_or(own);
+        specs[node].families = families;
+        specs[node].whole_digest = dice.coin();
+    }
 }
 
 /// How ranks are spread over a group. The values keep clear of combinations in which a node's dead time and another
@@ -177,7 +222,8 @@ fn specs(dice: &mut Dice, kinds: &[Kind], may_have_twins: bool) -> Vec<Spec> {
         let octet = octets.swap_remove(dice.index(octets.len()));
         let source = Ipv4Addr::new(10, 0, u8::try_from(dice.below(2)).expect("0 or 1"), octet);
         let preempt = preempt == 1 || (preempt == 2 && dice.coin());
-        specs.push(Spec { kind: *kind, interval: Interval { advbase, advskew }, dead_ratio, preempt, tie, source });
+        let interval = Interval { advbase, advskew };
+        specs.push(Spec { interval, dead_ratio, preempt, tie, source, ..Spec::plain(*kind, octet, 0) });
     }
     for node in (1..specs.len()).rev() {
         let other = dice.index(node + 1);
@@ -213,6 +259,7 @@ fn clock(dice: &mut Dice, drifts: bool) -> Clock {
 struct Plan<'a> {
     dice: &'a mut Dice,
     specs: &'a [Spec],
+    unicast: bool,
     calm: Moment,
     script: Duration,
     fast: bool,
@@ -230,6 +277,10 @@ impl Plan<'_> {
         let kinds: Vec<_> = (0..self.dice.pick(&[1, 2, 3, 8])).map(|_| self.dice.pick(&kinds)).collect();
         for _ in 0..=self.dice.below(MOST_FAULTS) {
             let kind = self.dice.pick(&kinds);
+            if kind == FaultKind::Rekey {
+                self.rekey(&mut planned);
+                continue;
+            }
             let begin = Moment::default() + self.dice.duration(Duration::ZERO, self.calm - Moment::default());
             let longest = if self.dice.coin() { 3000 } else { 20_000 };
             let end = (begin + self.dice.millis(1, longest)).min(self.calm);
@@ -238,7 +289,7 @@ impl Plan<'_> {
                 planned.push(Planned { begin, end, fault });
                 continue;
             };
-            let shortest = if matches!(fault, Fault::Reload { .. }) { self.script * 3 } else { Duration::ZERO };
+            let shortest = if matches!(fault, Fault::Restart { .. }) { self.script * 3 } else { Duration::ZERO };
             let end = end.max(begin + shortest + Duration::from_millis(100));
             let free = |other: &Planned| {
                 let same = other.fault.node() == Some(node) && !other.fault.is_momentary();
@@ -249,7 +300,33 @@ impl Plan<'_> {
             }
         }
         planned.sort_by_key(|planned| planned.begin);
-        planned
+        undisturbed(planned)
+    }
+
+    /// The whole group gets other credentials, once in a run: all nodes within the grace time of the first, but for one
+    /// that may be late.
+    fn rekey(&mut self, planned: &mut Vec<Planned>) {
+        let grace = self.dice.millis(4000, 12_000);
+        // By then all have started.
+        let earliest = Moment::default() + Duration::from_secs(6);
+        let room = (self.calm - earliest).saturating_sub(grace * 4);
+        let again = planned.iter().any(|planned| matches!(planned.fault, Fault::Rekey { .. }));
+        if room.is_zero() || again {
+            return;
+        }
+        let first = earliest + self.dice.duration(Duration::ZERO, room);
+        let (leader, late) = (self.dice.index(self.specs.len()), self.dice.index(self.specs.len() * 3));
+        let (new_password, new_addresses) = self.dice.pick(&[(true, false), (false, true), (true, true)]);
+        let edition = Edition { new_password, new_addresses };
+        for node in 0..self.specs.len() {
+            let wait = match node {
+                node if node == leader => Duration::ZERO,
+                node if node == late => grace * 11 / 10 + self.dice.duration(Duration::ZERO, grace * 7 / 10),
+                _ => self.dice.duration(Duration::ZERO, grace * 85 / 100),
+            };
+            let begin = first + wait;
+            planned.push(Planned { begin, end: begin, fault: Fault::Rekey { node, edition, grace } });
+        }
     }
 
     /// Echoed multicast makes the kernels step down before themselves, whatever others do.
@@ -257,7 +334,9 @@ impl Plan<'_> {
         match kind {
             FaultKind::Drift | FaultKind::Twins => false,
             FaultKind::Delay => !self.fast,
-            FaultKind::Echo => self.specs.iter().all(|spec| !spec.kind.is_kernel()),
+            FaultKind::Echo => !self.unicast && self.specs.iter().all(|spec| !spec.kind.is_kernel()),
+            FaultKind::Family => self.specs[0].families == Families::Dual,
+            FaultKind::Rekey => !self.mixed,
             FaultKind::Demotion => self.specs.iter().any(|spec| spec.kind.is_kernel()),
             _ => true,
         }
@@ -299,7 +378,18 @@ impl Plan<'_> {
             FaultKind::Stall => Fault::Stall { node, queue: self.dice.pick(&[0, 1, 3, 4096]) },
             FaultKind::Carrier => Fault::Carrier { node },
             FaultKind::Chatter => Fault::Chatter { node },
-            FaultKind::Reload => Fault::Reload { node, spec: self.reconfigured(node) },
+            FaultKind::Restart => Fault::Restart { node, spec: self.reconfigured(node) },
+            FaultKind::Reload => {
+                let ours: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind == Kind::Ours).collect();
+                let node = self.dice.pick(&ours);
+                Fault::Reload { node, spec: self.reconfigured(node) }
+            }
+            FaultKind::Family => {
+                let family = self.dice.pick(&Family::BOTH);
+                let [from, to] =
+                    if self.dice.coin() { [Nodes::MAX; 2] } else { [self.some_nodes(), self.some_nodes()] };
+                Fault::Family { family, from, to }
+            }
             FaultKind::Password => {
                 Fault::Credentials { node, credentials: Credentials { wrong_password: true, ..Credentials::default() } }
             }
@@ -311,7 +401,7 @@ impl Plan<'_> {
                 let kernels: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind.is_kernel()).collect();
                 Fault::Demotion { node: self.dice.pick(&kernels), by: self.dice.pick(&[1, 100, 240]) }
             }
-            FaultKind::Handover | FaultKind::Drift | FaultKind::Twins => Fault::HandOver { node },
+            FaultKind::Handover | FaultKind::Drift | FaultKind::Twins | FaultKind::Rekey => Fault::HandOver { node },
         }
     }
 
@@ -325,6 +415,18 @@ impl Plan<'_> {
         }
         spec
     }
+}
+
+/// What remains of the faults when a group is given other credentials: a node that is started in the middle knows nothing
+/// of the former ones, and nobody can say by then whom it understands.
+fn undisturbed(planned: Vec<Planned>) -> Vec<Planned> {
+    let grace = planned.iter().find_map(|planned| match planned.fault {
+        Fault::Rekey { grace, .. } => Some((planned.begin, planned.begin + grace * 4)),
+        _ => None,
+    });
+    let Some((begin, end)) = grace else { return planned };
+    let disturbs = |planned: &Planned| planned.fault.forgets() && planned.begin <= end && planned.end >= begin;
+    planned.into_iter().filter(|planned| !disturbs(planned)).collect()
 }
 
 /// How long a node of any kind may take to become MASTER when nobody else is.
@@ -353,7 +455,8 @@ fn bounds(specs: &[Spec], faults: &[Planned], quality: Quality, lag: Duration, s
     }
     let ranks: Vec<_> = specs.iter().map(|spec| spec.interval).collect();
     let all_differ = ranks.iter().enumerate().all(|(node, rank)| !ranks[..node].contains(rank));
-    let twins = specs.iter().enumerate().any(|(node, spec)| specs[..node].iter().any(|o| o.source == spec.source));
+    let first = |spec: &Spec| spec.address(spec.first_family());
+    let twins = specs.iter().enumerate().any(|(node, spec)| specs[..node].iter().any(|o| first(o) == first(spec)));
     let mixed = specs.iter().any(|spec| spec.kind != Kind::Ours);
     let mut bounds = Bounds {
         max_delay: max_delay + straggle,

@@ -1,11 +1,9 @@
 //! Failover and handover against loss and priority: the table that shows what a change of behaviour changes.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use carp_core::election::{State, TieRule};
-use carp_core::timing::Interval;
+use carp_core::election::State;
 
 use crate::dice::Dice;
 use crate::fault::{Fault, Nodes, Planned};
@@ -102,18 +100,19 @@ fn false_takeovers(loss: u32, skew: u8) -> u64 {
 
 /// One run with the checkers on.
 fn run(seed: u64, skew: u8, loss: u32, faults: &[Planned], end: Moment) -> Outcome {
-    let spec = |last: u8, advskew: u8| Spec {
-        kind: Kind::Ours,
-        interval: Interval { advbase: 1, advskew },
-        dead_ratio: 3,
-        preempt: false,
-        tie: TieRule::UcarpLittleEndian,
-        source: Ipv4Addr::new(10, 0, 0, last),
-    };
     let lossy = Fault::Loss { from: Nodes::MAX, to: Nodes::MAX, rate: percent(loss) };
     let mut all = vec![Planned { begin: Moment::default(), end, fault: lossy }];
     all.extend(faults);
-    let outcome = World::new(Scenario::plain(seed, vec![spec(1, 0), spec(2, skew)], all, end), false).run();
+    let outcome = World::new(
+        Scenario::plain(
+            seed,
+            [(1, 0), (2, skew)].map(|(last, advskew)| Spec::plain(Kind::Ours, last, advskew)).to_vec(),
+            all,
+            end,
+        ),
+        false,
+    )
+    .run();
     assert_eq!(outcome.violation, None, "seed {seed}, {loss} % loss, advskew {skew}");
     outcome
 }

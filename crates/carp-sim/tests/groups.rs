@@ -1,7 +1,11 @@
 //! Groups of ours and mixed ones, with every fault, and runs that repeat to the bit.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
-use carp_sim::{FaultKind, FaultSet, Kind, Options, campaign};
+use carp_sim::{Families, FaultKind, FaultSet, Kind, Options, campaign};
+
+use FaultKind::{Carrier, Family, Handover, Loss, Partition, Rekey, Reload, Stall};
+
+const KERNELS: [Kind; 4] = [Kind::Ours, Kind::FreeBsd, Kind::OpenBsd, Kind::NetBsd];
 
 /// Runs the seeds and fails with the lines that replay what went wrong.
 fn must_hold(seeds: u64, options: &Options) {
@@ -12,8 +16,6 @@ fn must_hold(seeds: u64, options: &Options) {
     println!("{options}: {} node-seconds, {:.0} per second", findings.node_time.as_secs(), findings.rate());
 }
 
-/// Among these are 666, where a link that was reported again brought back a node that was told to end, and 2865, where
-/// a node that was leaving heard a better one and then had a deadline that it never served.
 #[test]
 fn ours_with_every_fault() {
     must_hold(4000, &Options::default());
@@ -32,11 +34,43 @@ fn three_of_ours_without_faults() {
 }
 
 #[test]
+fn ours_over_ipv6_and_over_both_families() {
+    must_hold(1000, &Options { families: Families::V6, ..Options::default() });
+    must_hold(1500, &Options { families: Families::Dual, ..Options::default() });
+    let faults = FaultSet::of(&[Family, Partition, Loss, Handover]);
+    must_hold(500, &Options { families: Families::Dual, faults, ..Options::default() });
+}
+
+#[test]
+fn ours_by_unicast() {
+    must_hold(1000, &Options { unicast: true, ..Options::default() });
+    must_hold(500, &Options { unicast: true, families: Families::Dual, ..Options::default() });
+}
+
+#[test]
+fn ours_that_are_reloaded() {
+    for (kinds, families) in [
+        (&[Reload, Stall, Handover, Loss][..], Families::V4),
+        (&[Rekey, Stall, Handover, Loss], Families::Dual),
+        (&[Reload, Rekey, Stall, Carrier, Partition], Families::V6),
+    ] {
+        must_hold(700, &Options { faults: FaultSet::of(kinds), families, ..Options::default() });
+    }
+}
+
+#[test]
 fn mixed_groups() {
     for kind in Kind::ALL.into_iter().skip(1) {
         must_hold(1000, &Options { peers: vec![Kind::Ours, kind], ..Options::default() });
     }
     must_hold(2000, &Options { peers: Kind::ALL.to_vec(), ..Options::default() });
+}
+
+#[test]
+fn ours_and_kernels_over_ipv6_and_over_both_families() {
+    for families in [Families::V6, Families::Dual] {
+        must_hold(1000, &Options { peers: KERNELS.to_vec(), families, ..Options::default() });
+    }
 }
 
 #[test]

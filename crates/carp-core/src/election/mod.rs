@@ -8,7 +8,7 @@ mod tie;
 mod tests;
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 pub use reason::{Peer, Reason};
@@ -50,10 +50,19 @@ pub struct Config {
     pub dead_ratio: u32,
     /// Whether a BACKUP displaces a slower master at once.
     pub preempt: bool,
-    /// The source address of own advertisements, which decides ties.
+    /// The source address of own advertisements, which decides ties: that of IPv4, unless IPv6 alone is spoken.
     pub source: IpAddr,
+    /// Where both families are spoken, the source over IPv6: it decides while nothing is heard over IPv4.
+    pub source_v6: Option<Ipv6Addr>,
     /// How ties are decided.
     pub tie: TieRule,
+}
+
+impl Config {
+    /// The own address that a tie with a node of this address is decided by.
+    fn source_against(&self, peer: IpAddr) -> IpAddr {
+        self.source_v6.filter(|_| peer.is_ipv6()).map_or(self.source, IpAddr::V6)
+    }
 }
 
 /// What the virtual host has to do next, in this order.
@@ -212,25 +221,16 @@ impl Election {
     /// The configuration is this one from now on. A MASTER tells its new rank at once; a BACKUP waits as long since the
     /// last advertisement as it now should.
     pub fn reconfigure(&mut self, now: Instant, config: Config, effects: &mut Vec<Effect>) {
-        let before = (self.config.interval, self.dead_time());
-        self.config = config;
-        let (interval, dead_time) = (self.config.interval, self.dead_time());
-        if before == (interval, dead_time) {
-            return;
-        }
-        match self.state {
-            State::Init => {}
-            State::Master => self.answer(now, effects),
-            State::Backup => {
-                if let Reason::NoMasterHeard { waited } | Reason::MasterTimedOut { waited, .. } = &mut self.expectation
-                {
-                    let old = core::mem::replace(waited, *waited - before.1.min(*waited) + dead_time);
-                    let new = *waited;
-                    self.deadline = self
-                        .deadline
-                        .map(|due| if new > old { due + (new - old) } else { (due - (old - new)).max(now) });
-                }
+        let (stalled, former_dead_time) = (self.stalled(now), self.dead_time());
+        let former = core::mem::replace(&mut self.config, config);
+        let same_rank = former.interval == self.config.interval;
+        match (self.state, stalled) {
+            (State::Master, Some(silent)) if !same_rank => {
+                self.step_down_after_stall(now, Reason::Stalled { silent, master: None }, effects);
             }
+            (State::Master, None) if !same_rank => self.answer(now, effects),
+            (State::Backup, _) if former != self.config => self.expect_anew(now, former_dead_time, effects),
+            _ => {}
         }
     }
 
@@ -264,6 +264,28 @@ impl Election {
 
     fn dead_time(&self) -> Duration {
         self.config.interval.master_down(self.config.dead_ratio)
+    }
+
+    /// What a BACKUP waits for after its configuration has changed.
+    fn expect_anew(&mut self, now: Instant, former_dead_time: Duration, effects: &mut Vec<Effect>) {
+        let dead_time = self.dead_time();
+        match &mut self.expectation {
+            // A shorter wait is that for the winner of a tie.
+            Reason::NoMasterHeard { waited } | Reason::MasterTimedOut { waited, .. } if *waited >= former_dead_time => {
+                *waited = *waited - former_dead_time + dead_time;
+                // What was overdue stays so: how late it is noticed tells whether this host did not run.
+                let sooner = former_dead_time.saturating_sub(dead_time);
+                let moved =
+                    |due: Instant| (due + dead_time.saturating_sub(former_dead_time) - sooner).max(due.min(now));
+                self.deadline = self.deadline.map(moved);
+            }
+            // It was to be displaced when a hold ends: perhaps it need not be any more.
+            Reason::Preempted { master } | Reason::MasterBoundToTimeOut { master } => {
+                let master = *master;
+                self.heard_as_backup(now, master, effects);
+            }
+            _ => {}
+        }
     }
 
     fn heard_as_backup(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
@@ -317,7 +339,7 @@ impl Election {
             }
             tie::Verdict::Yield => {
                 let every = self.config.interval.duration();
-                let wait = if peer.source == self.config.source {
+                let wait = if peer.source == self.config.source_against(peer.source) {
                     self.random.between(every * 6 / 5, every * 3)
                 } else {
                     tie::wait_for_winner(self.config.interval)

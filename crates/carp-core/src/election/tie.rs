@@ -122,7 +122,7 @@ impl Rivals {
             return Verdict::Ignore;
         }
         let rank = |a, b| config.tie.compare(a, b);
-        if rank(config.source, peer.source) == Ordering::Less {
+        if rank(config.source_against(peer.source), peer.source) == Ordering::Less {
             return Verdict::Win;
         }
         let memory = rival_memory(config);

@@ -38,11 +38,12 @@ pub struct VirtualHostConfig {
 }
 
 impl VirtualHostConfig {
-    /// The family of IPv4 is spoken as soon as there is an address to serve, even from 0.0.0.0, as the kernels do.
+    /// The family of IPv4 is spoken as soon as there is an address to serve, even from 0.0.0.0, as the kernels do. Peers
+    /// of unicast know this host by its address and answer there.
     pub(crate) fn speaks_v4(&self) -> bool {
         match &self.transport {
             Transport::Multicast { .. } => self.credentials.addresses.v4().next().is_some(),
-            Transport::Unicast { peers, .. } => peers.iter().any(IpAddr::is_ipv4),
+            Transport::Unicast { peers, .. } => !self.local.v4.is_unspecified() && peers.iter().any(IpAddr::is_ipv4),
         }
     }
 
@@ -56,17 +57,13 @@ impl VirtualHostConfig {
     }
 
     pub(crate) fn election(&self) -> election::Config {
-        election::Config {
-            interval: self.interval,
-            dead_ratio: self.dead_ratio,
-            preempt: self.preempt,
-            // Where IPv4 is spoken it alone decides ties.
-            source: match self.speaks_v6() {
-                Some(source) if !self.speaks_v4() => source.into(),
-                _ => self.local.v4.into(),
-            },
-            tie: self.tie,
-        }
+        let v6 = self.speaks_v6();
+        let (source, source_v6) = match v6 {
+            Some(source) if !self.speaks_v4() => (source.into(), None),
+            _ => (self.local.v4.into(), v6),
+        };
+        let Self { interval, dead_ratio, preempt, tie, .. } = *self;
+        election::Config { interval, dead_ratio, preempt, source, source_v6, tie }
     }
 }
 

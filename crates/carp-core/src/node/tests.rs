@@ -1,5 +1,14 @@
+//! What the tests of [`Node`] share: nodes on a simulated segment, and inputs by hand.
+
+mod families;
+mod grace;
+mod life;
+mod many;
+mod reconfiguration;
+mod unicast;
+
 use alloc::collections::BTreeMap;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::vec;
 
@@ -9,6 +18,7 @@ use crate::election::TieRule;
 use crate::host::{Credentials, MacMode, Transport};
 use crate::timing::Interval;
 use crate::wire::frame::{self, Received};
+use crate::wire::{checksum, ethernet};
 
 const LINK: LinkId = LinkId(0);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
@@ -37,19 +47,115 @@ fn credentials(password: &str, addresses: impl IntoIterator<Item = IpAddr>) -> C
     Credentials::new(Key::from_password(password.as_bytes()).unwrap(), AddressList::new(addresses))
 }
 
+/// Addresses of either family.
+fn list(addresses: &[&str]) -> Vec<IpAddr> {
+    addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+fn link_local(last: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last.into())
+}
+
+/// As [`config`], for two addresses of each family, one of them link-local.
+fn dual(last: u8, advskew: u8) -> VirtualHostConfig {
+    VirtualHostConfig {
+        credentials: credentials("secret", list(&["10.0.0.100", "10.0.0.101", "2001:db8::100", "fe80::100"])),
+        local: Local { v6: Some(link_local(last)), ..config(last, 0).local },
+        ..config(last, advskew)
+    }
+}
+
 fn mac(last_octet: u8) -> MacAddr {
     MacAddr([2, 0, 0, 0, 0, last_octet])
 }
+
+/// A node with one virtual host whose link has been up since 0 ms.
+fn started(config: VirtualHostConfig) -> (Node, HostId) {
+    let mut node = Node::new(config.local.v4.octets()[3].into());
+    let host = node.add(config);
+    node.handle_link(at(0), LINK, LinkState::Up(mac(2)));
+    drained(&mut node);
+    (node, host)
+}
+
+/// A node that has been MASTER since its dead time ended, with what it did then; its address is there.
+fn master_of(config: VirtualHostConfig) -> (Node, HostId, Vec<Output>) {
+    let (mut node, host) = started(config);
+    let now = node.next_deadline().unwrap();
+    node.handle_timeout(now);
+    node.handle_command(now, host, Command::Claimed);
+    let outputs = drained(&mut node);
+    assert_eq!(node.state(host), State::Master);
+    (node, host, outputs)
+}
+
+fn drained(node: &mut Node) -> Vec<Output> {
+    core::iter::from_fn(|| node.poll_output()).collect()
+}
+
+/// The frames of this purpose.
+fn frames(outputs: &[Output], wanted: Purpose) -> Vec<&[u8]> {
+    let frame = |output| match output {
+        &Output::Transmit { purpose, ref frame, .. } if purpose == wanted => Some(&frame[..]),
+        _ => None,
+    };
+    outputs.iter().filter_map(frame).collect()
+}
+
+/// The first advertisement of a MASTER of this configuration, a frame for each family.
+fn advertisement_of(config: VirtualHostConfig) -> Vec<Vec<u8>> {
+    let (_, _, outputs) = master_of(config);
+    frames(&outputs, Purpose::Advertisement).iter().map(|frame| frame.to_vec()).collect()
+}
+
+/// A BACKUP of this configuration is handed the frame: whether it waits anew, and what it notices.
+fn reaction(config: VirtualHostConfig, frame: &[u8]) -> (bool, Vec<Notice>) {
+    let (mut node, _) = started(config);
+    let before = node.next_deadline();
+    node.handle_frame(at(500), LINK, frame);
+    let notices = drained(&mut node).into_iter().map(|output| match output {
+        Output::Notice { notice, .. } => notice,
+        other => panic!("a BACKUP only notices: {other:?}"),
+    });
+    let notices = notices.collect();
+    (node.next_deadline() != before, notices)
+}
+
+/// The frame with another TTL or hop limit, and the IPv4 checksum to match.
+fn with_ttl(frame: &[u8], ttl: u8) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    if frame[14] >> 4 == 6 {
+        frame[14 + 7] = ttl;
+        return frame;
+    }
+    frame[14 + 8] = ttl;
+    frame[24..26].fill(0);
+    let sum = checksum::of(&[&frame[14..34]]);
+    frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
+/// The packet as it comes from the link, behind an Ethernet header.
+fn behind_ethernet(packet: &[u8]) -> Vec<u8> {
+    let ethertype = if packet[0] >> 4 == 4 { ethernet::EtherType::Ipv4 } else { ethernet::EtherType::Ipv6 };
+    let header = ethernet::Repr { dst: mac(0), src: mac(99), ethertype }.emit();
+    [&header[..], packet].concat()
+}
+
+/// What is under way: sender, the only receiver if there is one, frame.
+type Flight = (usize, Option<IpAddr>, Vec<u8>);
 
 /// Nodes with one virtual host each on one segment, whose drivers claim and release addresses at once.
 struct Segment {
     nodes: Vec<(Node, HostId)>,
     delay: Duration,
-    /// Frames under way: arrival, sender, frame. Keyed so that they arrive in the order in which they were sent.
-    in_flight: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
+    /// Keyed so that frames arrive in the order in which they were sent.
+    in_flight: BTreeMap<(Instant, u64), Flight>,
     sent: u64,
     now: Instant,
     cut_off: Vec<usize>,
+    /// Frames of this Ethernet type do not pass.
+    filtered: Option<[u8; 2]>,
     log: Vec<(u64, usize, Output)>,
 }
 
@@ -64,9 +170,16 @@ impl Segment {
                 (node, host)
             })
             .collect();
-        let delay = Duration::from_micros(100);
-        let mut segment =
-            Self { nodes, delay, in_flight: BTreeMap::new(), sent: 0, now: at(0), cut_off: vec![], log: vec![] };
+        let mut segment = Self {
+            nodes,
+            delay: Duration::from_micros(100),
+            in_flight: BTreeMap::new(),
+            sent: 0,
+            now: at(0),
+            cut_off: vec![],
+            filtered: None,
+            log: vec![],
+        };
         for index in 0..segment.nodes.len() {
             segment.nodes[index].0.handle_link(at(0), LINK, LinkState::Up(mac(u8::try_from(index).unwrap())));
             segment.drain(index);
@@ -79,9 +192,12 @@ impl Segment {
             let command = match &output {
                 Output::Claim { .. } => Some(Command::Claimed),
                 Output::Release { .. } => Some(Command::Released),
-                Output::Transmit { frame, .. } if !self.cut_off.contains(&index) => {
-                    self.sent += 1;
-                    self.in_flight.insert((self.now + self.delay, self.sent), (index, frame.clone()));
+                Output::Transmit { frame, .. } => {
+                    self.send(index, None, frame.clone());
+                    None
+                }
+                Output::TransmitPacket { destination, packet, .. } => {
+                    self.send(index, Some(*destination), behind_ethernet(packet));
                     None
                 }
                 _ => None,
@@ -94,10 +210,29 @@ impl Segment {
         }
     }
 
+    fn send(&mut self, from: usize, to: Option<IpAddr>, frame: Vec<u8>) {
+        if !self.cut_off.contains(&from) && self.filtered.is_none_or(|ethertype| frame[12..14] != ethertype) {
+            self.sent += 1;
+            self.in_flight.insert((self.now + self.delay, self.sent), (from, to, frame));
+        }
+    }
+
     fn command(&mut self, index: usize, command: Command) {
         let (node, host) = &mut self.nodes[index];
         node.handle_command(self.now, *host, command);
         self.drain(index);
+    }
+
+    fn reconfigure(&mut self, index: usize, config: VirtualHostConfig, grace: Duration) {
+        let (node, host) = &mut self.nodes[index];
+        node.reconfigure(self.now, *host, config, grace);
+        self.drain(index);
+    }
+
+    fn is_at(&self, index: usize, address: IpAddr) -> bool {
+        let (node, host) = &self.nodes[index];
+        let local = &node.config(*host).local;
+        address == IpAddr::V4(local.v4) || local.v6.is_some_and(|own| address == IpAddr::V6(own))
     }
 
     fn run_until(&mut self, millis: u64) {
@@ -110,9 +245,9 @@ impl Segment {
             };
             self.now = next.max(self.now);
             while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                let (sender, frame) = entry.remove();
+                let (sender, only, frame) = entry.remove();
                 for index in (0..self.nodes.len()).filter(|index| *index != sender) {
-                    if !self.cut_off.contains(&index) {
+                    if !self.cut_off.contains(&index) && only.is_none_or(|only| self.is_at(index, only)) {
                         self.nodes[index].0.handle_frame(self.now, LINK, &frame);
                         self.drain(index);
                     }
@@ -147,200 +282,13 @@ impl Segment {
         });
         frames.collect()
     }
-}
 
-#[test]
-fn a_lone_node_becomes_master_after_the_dead_time_and_announces_the_address() {
-    let mut segment = Segment::new([config(2, 0)]);
-    segment.run_until(2999);
-    assert_eq!(segment.masters(), []);
-    segment.run_until(6500);
-    use Purpose::{Advertisement, Announcement};
-    assert_eq!(
-        segment.purposes(0),
-        [
-            (3000, Advertisement),
-            (3000, Announcement),
-            (4000, Advertisement),
-            (4000, Announcement),
-            (5000, Advertisement),
-            (5000, Announcement),
-            (6000, Advertisement),
-        ]
-    );
-}
-
-#[test]
-fn advertisements_look_like_those_of_ucarp_and_counters_never_repeat() {
-    let mut segment = Segment::new([config(2, 7)]);
-    segment.run_until(20_000);
-    let sent = segment.advertisements(0);
-    assert!(sent.len() > 10);
-    for received in &sent {
-        assert_eq!(received.src_mac, MacAddr([0, 0, 0x5e, 0, 0, 1]));
-        assert_eq!(received.dst_mac, MacAddr([1, 0, 0x5e, 0, 0, 0x12]));
-        assert_eq!((received.src, received.dst), ("10.0.0.2".parse().unwrap(), "224.0.0.18".parse().unwrap()));
-        assert_eq!((received.advertisement.advbase, received.advertisement.advskew), (1, 7));
+    /// Changes of state after `millis`: when, who, to what.
+    fn moves_after(&self, millis: u64) -> Vec<(u64, usize, State)> {
+        let moves = self.log.iter().filter_map(|(when, node, output)| match output {
+            Output::Transition { to, .. } if *when > millis => Some((*when, *node, *to)),
+            _ => None,
+        });
+        moves.collect()
     }
-    let mut counters: Vec<_> = sent.iter().map(|received| received.advertisement.counter).collect();
-    counters.sort_unstable();
-    counters.dedup();
-    assert_eq!(counters.len(), sent.len());
-}
-
-#[test]
-fn of_three_equal_nodes_exactly_one_is_master_whatever_the_delay() {
-    for delay in [0, 1, 100, 400] {
-        let mut segment = Segment::new([config(2, 0), config(3, 0), config(4, 0)]);
-        segment.delay = Duration::from_millis(delay);
-        segment.run_until(8000);
-        assert_eq!(segment.masters(), [0], "delay {delay} ms");
-    }
-}
-
-#[test]
-fn the_next_node_takes_over_when_the_master_falls_silent() {
-    let mut segment = Segment::new([config(2, 0), config(3, 50), config(4, 100)]);
-    segment.run_until(10_100);
-    assert_eq!(segment.masters(), [0]);
-    segment.cut_off.push(0);
-    segment.run_until(13_100);
-    assert_eq!(segment.masters(), [0], "the last advertisement was at 10000");
-    segment.run_until(13_500);
-    assert_eq!(segment.masters(), [0, 1], "the one that is cut off cannot know");
-    segment.cut_off.clear();
-    segment.run_until(15_000);
-    assert_eq!(segment.masters(), [0]);
-}
-
-#[test]
-fn a_planned_stop_hands_over_within_milliseconds_and_the_goodbye_is_the_last_word() {
-    let mut segment = Segment::new([config(2, 0), config(3, 50), config(4, 100)]);
-    segment.run_until(5500);
-    segment.command(0, Command::ShutDown);
-    assert_eq!(segment.masters(), []);
-    segment.run_until(5510);
-    assert_eq!(segment.masters(), [1]);
-    segment.run_until(9000);
-    assert_eq!(segment.purposes(0).last(), Some(&(5500, Purpose::Goodbye)));
-    assert_eq!(segment.masters(), [1]);
-}
-
-#[test]
-fn a_role_swap_is_not_undone() {
-    let mut segment = Segment::new([config(2, 0), config(3, 0)]);
-    segment.run_until(5500);
-    segment.command(0, Command::HandOver);
-    segment.run_until(60_000);
-    assert_eq!(segment.masters(), [1]);
-}
-
-#[test]
-fn a_node_whose_link_goes_stays_silent_and_comes_back_as_backup() {
-    let mut segment = Segment::new([config(2, 0), config(3, 50)]);
-    segment.run_until(5500);
-    segment.nodes[0].0.handle_link(at(5500), LINK, LinkState::NoCarrier);
-    segment.drain(0);
-    let words = segment.purposes(0).len();
-    segment.run_until(10_000);
-    assert_eq!(segment.masters(), [1]);
-    assert_eq!(segment.purposes(0).len(), words);
-    segment.nodes[0].0.handle_link(at(10_000), LINK, LinkState::Up(mac(9)));
-    segment.drain(0);
-    segment.run_until(60_000);
-    assert_eq!(segment.masters(), [1]);
-}
-
-/// A MASTER that has just sent its first advertisement, and that advertisement.
-fn master() -> (Node, HostId, Vec<u8>) {
-    let mut node = Node::new(1);
-    let host = node.add(config(2, 0));
-    node.handle_link(at(0), LINK, LinkState::Up(mac(2)));
-    node.handle_timeout(at(3000));
-    let outputs: Vec<_> = core::iter::from_fn(|| node.poll_output()).collect();
-    let sent = outputs.into_iter().find_map(|output| match output {
-        Output::Transmit { frame, .. } => Some(frame),
-        _ => None,
-    });
-    (node, host, sent.expect("a new MASTER advertises"))
-}
-
-fn notices(node: &mut Node) -> Vec<Notice> {
-    let outputs = core::iter::from_fn(|| node.poll_output());
-    outputs
-        .map(|output| match output {
-            Output::Notice { notice, .. } => notice,
-            other => panic!("only notices were expected: {other:?}"),
-        })
-        .collect()
-}
-
-#[test]
-fn an_own_advertisement_that_comes_back_changes_nothing() {
-    let (mut node, host, own) = master();
-    node.handle_frame(at(3001), LINK, &own);
-    assert!(matches!(notices(&mut node)[..], [Notice::OwnEcho { .. }]));
-    assert_eq!(node.state(host), State::Master);
-}
-
-#[test]
-fn what_is_not_authentic_or_not_for_this_group_changes_nothing() {
-    let (mut node, host, mut frame) = master();
-    let digest = frame.len() - 1;
-    frame[digest] ^= 1;
-    // The checksum follows the change, so that only the digest is wrong.
-    let sum = 14 + 20 + 6;
-    let checksum = u16::from_be_bytes([frame[sum], frame[sum + 1]]);
-    let repaired = if frame[digest] & 1 == 1 { checksum.wrapping_sub(1) } else { checksum.wrapping_add(1) };
-    frame[sum..sum + 2].copy_from_slice(&repaired.to_be_bytes());
-    node.handle_frame(at(3001), LINK, &frame);
-    assert!(matches!(notices(&mut node)[..], [Notice::BadDigest { .. }]));
-
-    let (mut other_group, _, mut frame) = master();
-    frame[14 + 19] = 19; // 224.0.0.19
-    let header = 14 + 11; // the low byte of the header checksum
-    frame[header] = frame[header].wrapping_sub(1);
-    other_group.handle_frame(at(3001), LINK, &frame);
-    assert_eq!(notices(&mut other_group), []);
-    assert_eq!(node.state(host), State::Master);
-}
-
-#[test]
-fn other_virtual_hosts_and_other_links_are_not_ours() {
-    let (mut node, _, own) = master();
-    node.handle_frame(at(3001), LinkId(1), &own);
-    let mut stranger = Segment::new([VirtualHostConfig { vhid: 2, ..config(9, 0) }]);
-    stranger.run_until(3001);
-    let Some((_, _, Output::Transmit { frame, .. })) =
-        stranger.log.iter().find(|(_, _, output)| matches!(output, Output::Transmit { .. }))
-    else {
-        panic!("the stranger advertises")
-    };
-    node.handle_frame(at(3001), LINK, frame);
-    assert_eq!(notices(&mut node), []);
-}
-
-#[test]
-fn a_ucarp_peer_is_warned_about_when_advbase_is_0() {
-    let fast =
-        |last_octet| VirtualHostConfig { interval: Interval { advbase: 0, advskew: 100 }, ..config(last_octet, 0) };
-    let mut node = Node::new(5);
-    node.add(fast(2));
-    node.handle_link(at(0), LINK, LinkState::Up(mac(2)));
-    let mut peer = Segment::new([fast(3)]);
-    peer.run_until(3000);
-    let mut frame = peer.log.iter().find_map(|(_, _, output)| match output {
-        Output::Transmit { purpose: Purpose::Advertisement, frame, .. } => Some(frame.clone()),
-        _ => None,
-    });
-    let frame = frame.as_mut().unwrap();
-    let notice_count = |node: &mut Node| {
-        core::iter::from_fn(|| node.poll_output()).filter(|output| matches!(output, Output::Notice { .. })).count()
-    };
-    node.handle_frame(at(1), LINK, frame);
-    assert_eq!(notice_count(&mut node), 0, "one of ours sends 0 as identification");
-    frame[14 + 5] = 1;
-    frame[14 + 11] = frame[14 + 11].wrapping_sub(1);
-    node.handle_frame(at(2), LINK, frame);
-    assert_eq!(notice_count(&mut node), 1);
 }

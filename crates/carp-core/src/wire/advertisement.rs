@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn version_and_type_share_a_byte() {
+        let mut bytes = BYTES;
+        bytes[0] = 0x5a;
+        let packet = Packet::new_checked(&bytes).unwrap();
+        assert_eq!((packet.version(), packet.kind()), (5, 10));
+    }
+
+    #[test]
     fn each_form_of_the_checksum_is_its_own() {
         let (src, dst) = ("fe80::1".parse().unwrap(), "ff02::12".parse().unwrap());
         let bytes = REPR.emit_with_pseudo_header(src, dst);

@@ -7,7 +7,6 @@ use crate::ledger::{Fact, Ledger, NodeFacts};
 use crate::moment::Moment;
 use carp_core::election::State;
 use carp_core::node::Purpose;
-use carp_core::timing::Interval;
 
 /// No advertisement follows another one sooner, answers to rivals included; nor sooner than half an interval, which a
 /// late one shortens the next interval to.
@@ -17,13 +16,15 @@ const ANSWER_GAP: Duration = Duration::from_millis(300);
 pub(super) struct Addresses {
     /// Nodes that have said goodbye and must be silent until they are MASTER again.
     said_goodbye: Vec<bool>,
+    /// Since its last advertisement each node was configured so.
+    former: Vec<Option<Pace>>,
     alarm: Moment,
     node: usize,
 }
 
 impl Addresses {
     pub(super) fn new(nodes: usize) -> Self {
-        Self { said_goodbye: vec![false; nodes], alarm: Moment::NEVER, node: 0 }
+        Self { said_goodbye: vec![false; nodes], former: vec![None; nodes], alarm: Moment::NEVER, node: 0 }
     }
 
     /// When each node must have taken or given up the address.
@@ -70,13 +71,12 @@ impl Addresses {
                 }
             }
             Purpose::Advertisement => {
-                let (patience, hurry) = (peers_patience(facts), ANSWER_GAP.min(facts.every() / 2));
-                if let Some(gap) = gap.filter(|gap| *gap > ledger.late(patience)) {
-                    return Err(format!(
-                        "n{node} advertises after {gap:?} of silence: its peers wait for {patience:?}"
-                    ));
+                let now = Pace::of(facts);
+                let Pace { longest, shortest } = self.former[node].take().map_or(now, |former| former.or(now));
+                if let Some(gap) = gap.filter(|gap| *gap > ledger.late(longest)) {
+                    return Err(format!("n{node} advertises after {gap:?} of silence: its peers wait for {longest:?}"));
                 }
-                if let Some(gap) = gap.filter(|gap| *gap + ledger.bounds.lag < Ledger::early(hurry)) {
+                if let Some(gap) = gap.filter(|gap| *gap + ledger.bounds.lag < Ledger::early(shortest)) {
                     return Err(format!("n{node} advertises again after {gap:?}: too often"));
                 }
             }
@@ -86,11 +86,22 @@ impl Addresses {
     }
 }
 
-/// Peers that are configured alike, with any advskew, have given this MASTER up after so long.
-fn peers_patience(facts: &NodeFacts) -> Duration {
-    let Interval { advbase, .. } = facts.spec.interval;
-    let whole = Duration::from_secs(u64::from(advbase) * u64::from(facts.spec.dead_ratio));
-    if advbase == 0 { facts.dead_time() } else { whole.max(facts.every() * 3 / 2) }
+/// What is allowed between two advertisements. After a reload what was before still counts, until the next one.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Peers that are configured alike, with any advskew, have given this MASTER up after so long.
+    longest: Duration,
+    shortest: Duration,
+}
+
+impl Pace {
+    fn of(facts: &NodeFacts) -> Self {
+        Self { longest: facts.peers_patience(), shortest: ANSWER_GAP.min(facts.every() / 2) }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { longest: self.longest.max(other.longest), shortest: self.shortest.min(other.shortest) }
+    }
 }
 
 impl Checker for Addresses {
@@ -101,7 +112,7 @@ impl Checker for Addresses {
     fn observe(&mut self, ledger: &Ledger, fact: &Fact) -> Verdict {
         match *fact {
             Fact::Started { node } => {
-                self.said_goodbye[node] = false;
+                (self.said_goodbye[node], self.former[node]) = (false, None);
                 self.holdings_changed(ledger);
             }
             Fact::Moved { node, to, .. } => {
@@ -112,6 +123,14 @@ impl Checker for Addresses {
             }
             Fact::Sent { node, purpose, gap, .. } if ledger.nodes[node].is_ours() => {
                 return self.sent(ledger, node, purpose, gap);
+            }
+            Fact::Said { node, copies, all } if copies != all => {
+                return Err(format!("n{node} says it to {copies} of {all} families or peers"));
+            }
+            Fact::Reconfigured { node, former } => {
+                let facts = &ledger.nodes[node];
+                let former = Pace::of(&NodeFacts { spec: former, rank: former.interval, ..facts.clone() });
+                self.former[node] = Some(self.former[node].map_or(former, |older| older.or(former)));
             }
             Fact::Held { .. } | Fact::Conditions | Fact::Told { .. } => self.holdings_changed(ledger),
             _ => {}

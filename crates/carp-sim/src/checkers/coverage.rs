@@ -5,12 +5,16 @@ use std::time::Duration;
 use super::{Checker, Rule, Verdict};
 use crate::ledger::{Fact, Ledger, NodeFacts, every};
 use crate::moment::Moment;
+use crate::spec::Spec;
 use carp_core::election::{HANDOVER_HOLD, State};
 use carp_core::node::Purpose;
 use carp_core::timing::Interval;
 
 /// BACKUPs that hear a goodbye spread their takeover over this much time.
 const GOODBYE_SPREAD: Duration = Duration::from_millis(8);
+
+/// A MASTER advertises out of turn at the earliest this long after its last advertisement.
+const ANSWER_GAP: Duration = Duration::from_millis(300);
 
 /// What is expected of one node.
 #[derive(Clone, Copy)]
@@ -19,9 +23,11 @@ struct Expected {
     by: Moment,
     /// Does not take over before.
     hold_until: Moment,
+    /// BACKUP that waits for its dead time: what it counts from.
+    counts_from: Option<Moment>,
 }
 
-const NOTHING: Expected = Expected { by: Moment::NEVER, hold_until: Moment::NEVER };
+const NOTHING: Expected = Expected { by: Moment::NEVER, hold_until: Moment::NEVER, counts_from: None };
 
 /// The rule for each node of ours, and for the whole group.
 pub(super) struct Coverage {
@@ -31,6 +37,8 @@ pub(super) struct Coverage {
     gap_ends_by: Moment,
     /// Whether the last command to leave came before the current state of each node.
     was_leaving: Vec<bool>,
+    /// When somebody last said goodbye: what was said before may still be on its way.
+    goodbye_at: Option<Moment>,
     alarm: Moment,
 }
 
@@ -41,6 +49,7 @@ impl Coverage {
             gap_since: Some(Moment::default()),
             gap_ends_by: Moment::NEVER,
             was_leaving: vec![false; nodes],
+            goodbye_at: None,
             alarm: Moment::NEVER,
         }
     }
@@ -63,8 +72,9 @@ impl Coverage {
             Duration::ZERO
         };
         expected.hold_until = now + ledger.late(hold);
-        let wait = if self.was_leaving[node] { hold + longest_wait(facts) } else { hold.max(longest_wait(facts)) };
-        expected.by = now + ledger.late(wait);
+        let from = if self.was_leaving[node] { now + hold + hold / 1000 } else { now };
+        expected.by = (from + ledger.late(longest_wait(facts))).max(expected.hold_until);
+        expected.counts_from = Some(from);
     }
 
     fn heard(&mut self, ledger: &Ledger, node: usize, rank: Interval) {
@@ -83,8 +93,30 @@ impl Coverage {
         };
         let expected = &mut self.expected[node];
         expected.by = now + ledger.late(wait);
+        expected.counts_from = (wait == facts.dead_time()).then_some(now);
         if now < expected.hold_until {
             expected.by = expected.by.max(expected.hold_until + ledger.late(Duration::ZERO));
+        }
+    }
+
+    /// A MASTER tells a new rank within the gap between two answers. A BACKUP counts from where it counted before, and
+    /// thinks again about what it was to do at the end of a hold.
+    fn reconfigured(&mut self, ledger: &Ledger, node: usize, former: &Spec) {
+        let (facts, now) = (&ledger.nodes[node], ledger.now);
+        let expected = &mut self.expected[node];
+        if expected.by == Moment::NEVER {
+            return;
+        }
+        if facts.is_master() {
+            if facts.spec.interval != former.interval {
+                expected.by = expected.by.min(now + ledger.late(ANSWER_GAP));
+            }
+        } else if let Some(from) = expected.counts_from {
+            let soonest = (now + ledger.late(Duration::ZERO)).max(expected.hold_until);
+            expected.by = (from + ledger.late(longest_wait(facts))).max(soonest);
+        } else if now < expected.hold_until {
+            expected.by = expected.by.max(now + ledger.late(longest_wait(facts)));
+            expected.counts_from = Some(now);
         }
     }
 
@@ -98,6 +130,7 @@ impl Coverage {
                 Some(since) if since == ledger.now => {
                     let wait = if facts.is_master() { Duration::ZERO } else { longest_wait(facts) };
                     expected.by = expected.by.max(ledger.now + ledger.late(wait));
+                    expected.counts_from = expected.counts_from.map(|_| ledger.now);
                 }
                 // Or stopped, or without a link: its expectations count again when it is back.
                 Some(_) | None => {}
@@ -116,7 +149,8 @@ impl Coverage {
             let hold = if self.was_leaving[node] { HANDOVER_HOLD } else { Duration::ZERO };
             let from = since.max(well).max(facts.since);
             let held = facts.since + ledger.late(hold + longest_wait(facts));
-            Some((from + ledger.late(longest_wait(facts))).max(held))
+            let reloaded = facts.reconfigured + ledger.late(Duration::ZERO);
+            Some((from + ledger.late(longest_wait(facts))).max(held).max(reloaded))
         };
         self.gap_ends_by = ledger.nodes.iter().enumerate().filter_map(by).min().unwrap_or(Moment::NEVER);
     }
@@ -126,11 +160,13 @@ impl Coverage {
         let nodes = &ledger.nodes;
         let in_flight = ledger.late(ledger.bounds.max_delay);
         let settled = |a: usize, b: usize| {
-            let twins = nodes[a].spec.source == nodes[b].spec.source;
+            let family = nodes[a].spec.first_family();
+            let twins = nodes[a].spec.address(family) == nodes[b].spec.address(family);
             !twins && ledger.connected_since(a, b).is_some_and(|since| ledger.now - since > in_flight)
         };
         let calm = nodes.iter().all(NodeFacts::is_ours)
             && (0..nodes.len()).all(|a| (0..a).all(|b| settled(a, b)))
+            && self.goodbye_at.is_none_or(|at| ledger.now - at > in_flight)
             && ledger.bounds.in_order;
         if calm && !nodes.iter().any(NodeFacts::is_master) {
             return Err(format!("n{node} steps down and leaves nobody as MASTER"));
@@ -179,6 +215,16 @@ impl Checker for Coverage {
                 if facts.is_master() {
                     self.expected[node].by = ledger.now + ledger.late(facts.every());
                 }
+            }
+            Fact::Sent { purpose: Purpose::Goodbye, .. } => {
+                self.goodbye_at = Some(ledger.now);
+                return Ok(());
+            }
+            Fact::Reconfigured { node, former } => {
+                if ledger.nodes[node].is_ours() {
+                    self.reconfigured(ledger, node, &former);
+                }
+                self.group_changed(ledger);
             }
             Fact::Conditions => {
                 self.conditions_changed(ledger);

@@ -1,7 +1,9 @@
 //! No change of state without grounds.
 
+use std::time::Duration;
+
 use super::{Checker, Rule, Verdict};
-use crate::ledger::{Fact, Ledger, every};
+use crate::ledger::{Fact, Ledger, NodeFacts, every};
 use crate::moment::Moment;
 use carp_core::election::{HANDOVER_HOLD, State};
 use carp_core::node::{Command, Purpose};
@@ -17,6 +19,8 @@ struct Known {
     leaving: bool,
     said_goodbye: bool,
     last_sent: Option<Moment>,
+    /// The shortest silence since then that may make it step down, by a configuration that it no longer has.
+    former_silence: Option<Duration>,
     link_lost: bool,
     /// Told to end: nothing may bring it back.
     ended: bool,
@@ -65,7 +69,7 @@ impl Grounds {
         if known.heard.is_some_and(|(at, rank)| at == now && rank <= own) {
             return Ok(());
         }
-        let silence = (facts.every() * 3 / 2).min(facts.dead_time());
+        let silence = known.former_silence.map_or(silence(facts), |former| former.min(silence(facts)));
         if known.last_sent.is_some_and(|at| now - at >= Ledger::early(silence)) {
             return Ok(());
         }
@@ -74,6 +78,11 @@ impl Grounds {
         }
         Err(format!("n{node} steps down although it heard no better or equal master"))
     }
+}
+
+/// A MASTER that was silent for less has no reason to step down for it.
+fn silence(facts: &NodeFacts) -> Duration {
+    (facts.every() * 3 / 2).min(facts.dead_time())
 }
 
 impl Checker for Grounds {
@@ -95,7 +104,15 @@ impl Checker for Grounds {
                 known.leaving |= ledger.nodes[node].leaving;
                 known.ended |= command == Command::ShutDown;
             }
-            Fact::Sent { node, purpose: Purpose::Advertisement, .. } => self.known[node].last_sent = Some(now),
+            Fact::Sent { node, purpose: Purpose::Advertisement, .. } => {
+                (self.known[node].last_sent, self.known[node].former_silence) = (Some(now), None);
+            }
+            Fact::Reconfigured { node, former } => {
+                let before = NodeFacts { spec: former, rank: former.interval, ..ledger.nodes[node].clone() };
+                let shortest =
+                    self.known[node].former_silence.map_or(silence(&before), |older| older.min(silence(&before)));
+                self.known[node].former_silence = Some(shortest);
+            }
             Fact::Sent { node, purpose: Purpose::Goodbye, .. } => self.known[node].said_goodbye = true,
             Fact::Moved { node, from, to, since, link_lost, .. } if ledger.nodes[node].is_ours() => {
                 self.known[node].link_lost = link_lost;

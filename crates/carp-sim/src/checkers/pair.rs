@@ -6,7 +6,7 @@ use super::{Checker, Rule, Verdict};
 use crate::foreign::READING_DELAY;
 use crate::ledger::{Fact, Ledger, NodeFacts};
 use crate::moment::Moment;
-use crate::spec::Kind;
+use crate::spec::{Family, Kind};
 use carp_core::election::TieRule;
 use carp_core::node::Purpose;
 use carp_core::timing::Interval;
@@ -45,7 +45,8 @@ impl Pairs {
                 let (Some(bound), Some(connected)) = (bound(ledger, one, other), ledger.connected_since(a, b)) else {
                     continue;
                 };
-                let alarm = connected.max(one.since).max(other.since) + bound;
+                let reconfigured = one.reconfigured.max(other.reconfigured);
+                let alarm = connected.max(one.since).max(other.since).max(reconfigured) + bound;
                 if alarm < self.alarm {
                     (self.alarm, self.pair) = (alarm, (a, b));
                 }
@@ -54,7 +55,7 @@ impl Pairs {
     }
 
     /// A MASTER of ours is about to hear an advertisement: whether it must step down.
-    fn hears(&mut self, ledger: &Ledger, node: usize, from: usize, rank: Interval) {
+    fn hears(&mut self, ledger: &Ledger, node: usize, from: usize, family: Family, rank: Interval) {
         let (me, peer) = (&ledger.nodes[node], &ledger.nodes[from]);
         self.must_yield = None;
         if !me.is_ours() || !me.is_master() {
@@ -63,7 +64,8 @@ impl Pairs {
         if rank < me.rank {
             self.must_yield = Some(node);
         }
-        if rank != me.rank || me.leaving || wins(me, peer) {
+        // Where both families are spoken, IPv6 decides only when IPv4 is silent: nothing to tell from a single frame.
+        if rank != me.rank || me.leaving || family != me.spec.first_family() || wins(me, peer) {
             return;
         }
         // A rival that loses against this one may only be parting.
@@ -89,10 +91,17 @@ impl Pairs {
 /// Whether `a` stays when both are MASTER and equal: the lower source address, last octet first unless configured
 /// otherwise.
 fn wins(a: &NodeFacts, b: &NodeFacts) -> bool {
-    let rank = |octets: [u8; 4]| {
-        if a.spec.tie == TieRule::Numeric { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
+    let rank = |facts: &NodeFacts| {
+        let mut octets = match facts.spec.first_family() {
+            Family::V4 => facts.spec.source.octets().to_vec(),
+            Family::V6 => facts.spec.source_v6.octets().to_vec(),
+        };
+        if a.spec.tie != TieRule::Numeric {
+            octets.reverse();
+        }
+        octets
     };
-    rank(a.spec.source.octets()) < rank(b.spec.source.octets())
+    rank(a) < rank(b)
 }
 
 /// For how long two nodes that hear each other may both be MASTER; `None` if they are not.
@@ -132,7 +141,13 @@ impl Checker for Pairs {
                 }
                 self.masters_changed(ledger);
             }
-            Fact::Heard { node, from, rank } => self.hears(ledger, node, from, rank),
+            Fact::Heard { node, from, family, rank } => self.hears(ledger, node, from, family, rank),
+            Fact::Reconfigured { node, .. } => {
+                // What it heard before, and what others heard of it, it heard at another rank.
+                self.heard[node * self.nodes..][..self.nodes].fill(None);
+                self.heard.iter_mut().skip(node).step_by(self.nodes).for_each(|heard| *heard = None);
+                self.masters_changed(ledger);
+            }
             Fact::Reacted { node, from, rank } if self.must_yield.take() == Some(node) => {
                 return Err(format!("n{node} is still MASTER after it heard n{from} ({rank})"));
             }

@@ -1,13 +1,12 @@
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use carp_core::election::{State, TieRule};
+use carp_core::election::State;
 use carp_core::node::{Command, Purpose};
 use carp_core::timing::Interval;
 
 use super::*;
 use crate::scenario::Bounds;
-use crate::spec::{Kind, Spec};
+use crate::spec::{Family, Kind, Spec};
 
 fn at(millis: u64) -> Moment {
     Moment::default() + Duration::from_millis(millis)
@@ -23,14 +22,7 @@ struct Case {
 impl Case {
     /// One node for each advskew, preempting or not.
     fn new(skews: &[u8], preempt: bool) -> Self {
-        let spec = |(last, advskew): (u8, &u8)| Spec {
-            kind: Kind::Ours,
-            interval: Interval { advbase: 1, advskew: *advskew },
-            dead_ratio: 3,
-            preempt,
-            tie: TieRule::UcarpLittleEndian,
-            source: Ipv4Addr::new(10, 0, 0, last),
-        };
+        let spec = |(last, advskew): (u8, &u8)| Spec { preempt, ..Spec::plain(Kind::Ours, last, *advskew) };
         let specs: Vec<_> = (1..).zip(skews).map(spec).collect();
         let bounds = Bounds {
             max_delay: Duration::from_millis(10),
@@ -89,7 +81,7 @@ impl Case {
         let gap = self.ledger.nodes[node].last_sent.map(|last| at(millis) - last);
         self.fact(millis, &Fact::Sent { node, purpose: Purpose::Advertisement, rank: Some(rank), gap });
         for other in (0..self.ledger.nodes.len()).filter(|other| *other != node) {
-            self.fact(millis + 5, &Fact::Heard { node: other, from: node, rank });
+            self.fact(millis + 5, &Fact::Heard { node: other, from: node, family: Family::V4, rank });
             self.fact(millis + 5, &Fact::Reacted { node: other, from: node, rank });
         }
     }
@@ -168,7 +160,7 @@ fn two_masters(skews: &[u8]) -> Case {
 fn a_master_that_heard_a_better_one_and_stays_breaks_the_rule_at_once() {
     let mut case = two_masters(&[0, 100]);
     let rank = Interval { advbase: 1, advskew: 0 };
-    case.fact(4005, &Fact::Heard { node: 1, from: 0, rank });
+    case.fact(4005, &Fact::Heard { node: 1, from: 0, family: Family::V4, rank });
     assert_eq!(case.verdict, Ok(()));
     case.fact(4005, &Fact::Reacted { node: 1, from: 0, rank });
     assert_eq!(case.broken_by(4005), Some(Rule::TwoMasters));

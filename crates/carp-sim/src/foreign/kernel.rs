@@ -11,7 +11,7 @@ use carp_core::wire::{MacAddr, arp, ethernet, frame};
 use super::{Counter, Heard, Voice, freebsd, netbsd, openbsd};
 use crate::dice::Dice;
 use crate::machine::{Act, Input, Why};
-use crate::spec::{ADDRESS, Credentials, Kind, Spec, VHID};
+use crate::spec::{ADDRESS, Credentials, Family, Kind, Spec, VHID};
 
 /// How a demotion shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,10 @@ pub(crate) struct Kernel {
     state: State,
     link_up: bool,
     demotion: i32,
-    deadline: Option<Instant>,
+    /// MASTER: the next advertisement.
+    next: Option<Instant>,
+    /// BACKUP: a timer for each family that it has addresses of. Either makes it MASTER.
+    master_down: [Option<Instant>; 2],
     /// Where the ticks of this host fall.
     phase: Duration,
 }
@@ -74,11 +77,13 @@ impl Kernel {
         let phase = dice.duration(Duration::ZERO, traits.tick);
         let voice = Voice::new(spec, credentials, frame::kernel_mac(VHID), false, counter);
         let (state, spec) = (State::Init, *spec);
-        Self { traits, spec, voice, dice, state, link_up: false, demotion: 0, deadline: None, phase }
+        let (next, master_down) = (None, [None; 2]);
+        Self { traits, spec, voice, dice, state, link_up: false, demotion: 0, next, master_down, phase }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadline
+        let [v4, v6] = self.master_down;
+        [self.next, v4, v6].into_iter().flatten().min()
     }
 
     /// Own interval as it is advertised and compared.
@@ -104,18 +109,18 @@ impl Kernel {
             Input::Command(Command::HandOver) => self.hand_over(now, acts),
             Input::Command(Command::ShutDown) => self.set_down(acts),
             // The address answers from the moment at which the state changes.
-            Input::Command(Command::Claimed | Command::Released) => {}
+            Input::Command(Command::Claimed | Command::Released) | Input::Reload(_) => {}
             Input::Demote(by) => self.demote(now, by, acts),
             Input::Timeout => self.timeout(now, acts),
         }
     }
 
     fn timeout(&mut self, now: Instant, acts: &mut Vec<Act>) {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
+        if self.next_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
         match self.state {
-            State::Init => self.deadline = None,
+            State::Init => self.stop_timers(),
             State::Backup => self.become_master(now, "no master for the dead time", acts),
             State::Master => self.advertise(now, acts),
         }
@@ -127,7 +132,7 @@ impl Kernel {
             State::Init | State::Master => {}
             State::Backup => match self.reason_to_take_over(peer) {
                 Some(why) => self.become_master(now, why, acts),
-                None => self.listen(now),
+                None => self.listen_for(now, Family::of(peer.source)),
             },
         }
     }
@@ -178,7 +183,7 @@ impl Kernel {
         } else {
             self.demotion += self.traits.link_down_demotion;
             self.enter(State::Init, "the link is down", acts);
-            self.deadline = None;
+            self.stop_timers();
         }
     }
 
@@ -196,13 +201,9 @@ impl Kernel {
 
     fn set_down(&mut self, acts: &mut Vec<Act>) {
         if self.state == State::Master && self.traits.bows_out {
-            let frame = {
-                let byte4 = self.byte4();
-                self.voice.say(&mut self.dice, Interval::BOW_OUT, byte4)
-            };
-            acts.push(Act::Send { purpose: Purpose::Goodbye, frame });
+            self.say(Purpose::Goodbye, Interval::BOW_OUT, acts);
         }
-        self.deadline = None;
+        self.stop_timers();
         if self.state != State::Init {
             self.enter(State::Init, "set down", acts);
         }
@@ -222,7 +223,7 @@ impl Kernel {
         self.enter(State::Master, why, acts);
         acts.push(Act::Claim);
         self.advertise(now, acts);
-        acts.push(Act::Send { purpose: Purpose::Announcement, frame: announcement() });
+        acts.push(Act::Send { purpose: Purpose::Announcement, to: None, frame: announcement() });
     }
 
     /// Silently: no kernel says anything when it steps down.
@@ -240,14 +241,36 @@ impl Kernel {
     }
 
     fn advertise(&mut self, now: Instant, acts: &mut Vec<Act>) {
-        let (rank, byte4) = (self.rank(), self.byte4());
-        let frame = self.voice.say(&mut self.dice, rank, byte4);
-        acts.push(Act::Send { purpose: Purpose::Advertisement, frame });
-        self.deadline = Some(self.on_tick(now + rank.duration()));
+        let rank = self.rank();
+        self.say(Purpose::Advertisement, rank, acts);
+        self.stop_timers();
+        self.next = Some(self.on_tick(now + rank.duration()));
+    }
+
+    /// Over each family that it has addresses of.
+    fn say(&mut self, purpose: Purpose, interval: Interval, acts: &mut Vec<Act>) {
+        let byte4 = self.byte4();
+        for family in Family::BOTH.into_iter().filter(|family| self.spec.families.has(*family)) {
+            let frame = self.voice.say(&mut self.dice, family, interval, byte4);
+            acts.push(Act::Send { purpose, to: None, frame });
+        }
+    }
+
+    fn stop_timers(&mut self) {
+        (self.next, self.master_down) = (None, [None; 2]);
     }
 
     fn listen(&mut self, now: Instant) {
-        self.deadline = Some(self.on_tick(now + (self.traits.master_down)(self.spec.interval)));
+        self.stop_timers();
+        Family::BOTH.into_iter().for_each(|family| self.listen_for(now, family));
+    }
+
+    /// What it hears over one family says nothing about the other one.
+    fn listen_for(&mut self, now: Instant, family: Family) {
+        if self.spec.families.has(family) {
+            let due = self.on_tick(now + (self.traits.master_down)(self.spec.interval));
+            self.master_down[usize::from(family == Family::V6)] = Some(due);
+        }
     }
 
     /// Timers are rounded up to ticks, plus one.

@@ -13,14 +13,14 @@ use std::net::IpAddr;
 
 use carp_core::auth::Authenticator;
 use carp_core::timing::Interval;
-use carp_core::wire::frame::{self, TOS_LOW_DELAY, TTL};
+use carp_core::wire::frame::{self, AdvertisementFrame, TOS_LOW_DELAY, TTL};
 use carp_core::wire::{MacAddr, advertisement, ethernet, ipv4};
 
 pub(crate) use kernel::Kernel;
 pub(crate) use ucarp::{CARRIER_SLEEP, READING_DELAY, Ucarp};
 
 use crate::dice::Dice;
-use crate::spec::{Credentials, Spec, VHID};
+use crate::spec::{Credentials, Family, Spec, VHID};
 
 /// What an implementation puts into the counter of its advertisements.
 enum Counter {
@@ -49,11 +49,11 @@ struct Voice {
 
 impl Voice {
     fn new(spec: &Spec, credentials: Credentials, mac: MacAddr, random_id: bool, counter: Counter) -> Self {
-        Self { authenticator: credentials.authenticator(), spec: *spec, mac, random_id, counter }
+        Self { authenticator: credentials.authenticator(spec.families), spec: *spec, mac, random_id, counter }
     }
 
-    /// The frame of an advertisement.
-    fn say(&mut self, dice: &mut Dice, interval: Interval, demotion: u8) -> Vec<u8> {
+    /// The frame of an advertisement over one family; over two they have two counters.
+    fn say(&mut self, dice: &mut Dice, family: Family, interval: Interval, demotion: u8) -> Vec<u8> {
         let counter = match &mut self.counter {
             Counter::Adopted { last, heard: false } => {
                 *last = dice.bits();
@@ -73,6 +73,13 @@ impl Voice {
             counter,
             digest: self.authenticator.sign(counter),
         };
+        match family {
+            Family::V4 => self.over_v4(dice, &carp),
+            Family::V6 => self.over_v6(carp),
+        }
+    }
+
+    fn over_v4(&self, dice: &mut Dice, carp: &advertisement::Repr) -> Vec<u8> {
         let id = if self.random_id { u16::try_from(dice.below(1 << 16)).expect("16 bits") } else { 0 };
         let ip = ipv4::Repr {
             tos: TOS_LOW_DELAY,
@@ -90,6 +97,22 @@ impl Voice {
             ethertype: ethernet::EtherType::Ipv4,
         };
         [&ethernet.emit()[..], &ip.emit(), &carp.emit()].concat()
+    }
+
+    /// With the plain checksum, as all but the newest NetBSD.
+    fn over_v6(&self, advertisement: advertisement::Repr) -> Vec<u8> {
+        let dst = frame::CARP_GROUP_V6.into();
+        AdvertisementFrame {
+            src_mac: self.mac,
+            dst_mac: frame::multicast_mac(dst),
+            src: self.spec.source_v6.into(),
+            dst,
+            tos: 0,
+            netbsd_checksum: false,
+            advertisement,
+        }
+        .emit()
+        .expect("both addresses are of IPv6")
     }
 
     /// The advertisement in `frame`, if this node accepts it. Adopts its counter where the implementation does.

@@ -1,29 +1,21 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use carp_core::election::{State, TieRule};
+use carp_core::election::State;
 use carp_core::node::{Command, LinkState, Purpose};
 use carp_core::time::Instant;
-use carp_core::timing::Interval;
 use carp_core::wire::frame::{self, Received};
 
 use crate::fault::{Fault, Planned};
-use crate::machine::{Act, Input, Machine};
+use crate::machine::{Act, Birth, Input, Machine};
 use crate::moment::Moment;
 use crate::scenario::Scenario;
-use crate::spec::{Credentials, Kind, Spec, VHID};
+use crate::spec::{Credentials, Families, Kind, Spec, VHID};
 use crate::world::{Move, World};
 use carp_core::wire::{MacAddr, advertisement};
 
 fn spec(kind: Kind, last: u8, advskew: u8) -> Spec {
-    Spec {
-        kind,
-        interval: Interval { advbase: 1, advskew },
-        dead_ratio: 3,
-        preempt: false,
-        tie: TieRule::UcarpLittleEndian,
-        source: Ipv4Addr::new(10, 0, 0, last),
-    }
+    Spec::plain(kind, last, advskew)
 }
 
 fn at(seconds: f64) -> Moment {
@@ -75,7 +67,13 @@ struct Subject {
 
 impl Subject {
     fn new(spec: Spec) -> Self {
-        let machine = Machine::new(&spec, Credentials::default(), 7, None);
+        let machine = Machine::new(&Birth {
+            spec: &spec,
+            credentials: Credentials::default(),
+            peers: &[],
+            seed: 7,
+            sabotage: None,
+        });
         let mut subject = Self { machine, now: Instant::from_nanos(5_000_000_000), acts: Vec::new() };
         subject.act(Input::Link(LinkState::Up(MacAddr([2, 0, 0, 0, 0, 1]))));
         subject.act(Input::Command(Command::Released));
@@ -101,7 +99,7 @@ impl Subject {
     /// The advertisements since the last call.
     fn sent(&mut self) -> Vec<(Purpose, Received)> {
         let sent = |act| match act {
-            Act::Send { purpose, frame } => Some((purpose, frame::parse(&frame).ok()?)),
+            Act::Send { purpose, frame, .. } => Some((purpose, frame::parse(&frame).ok()?)),
             _ => None,
         };
         std::mem::take(&mut self.acts).into_iter().filter_map(sent).collect()
@@ -130,7 +128,7 @@ fn frame_of_ours(counter: u64, advskew: u8) -> Vec<u8> {
         advskew,
         demotion: 0,
         counter,
-        digest: Credentials::default().authenticator().sign(counter),
+        digest: Credentials::default().authenticator(Families::V4).sign(counter),
     };
     frame::AdvertisementFrame {
         src_mac: frame::ucarp_mac(VHID),
@@ -212,9 +210,9 @@ fn ucarp_and_a_kernel_both_step_down_as_was_seen_when_the_kernels_address_is_low
 fn two_equal_kernels_that_hear_a_goodbye_both_take_over_and_both_step_down() {
     let stop = |seed| {
         let end = at(59.0);
-        let reload = Fault::Reload { node: 0, spec: spec(Kind::OpenBsd, 1, 0) };
+        let restart = Fault::Restart { node: 0, spec: spec(Kind::OpenBsd, 1, 0) };
         let specs = [spec(Kind::OpenBsd, 1, 0), spec(Kind::NetBsd, 2, 50), spec(Kind::FreeBsd, 3, 50)];
-        let moves = moves(seed, &specs, &[Planned { begin: at(20.0), end, fault: reload }]);
+        let moves = moves(seed, &specs, &[Planned { begin: at(20.0), end, fault: restart }]);
         holes(&moves, at(20.0)).0.as_secs_f64()
     };
     let holes: Vec<_> = (0..20).map(stop).collect();

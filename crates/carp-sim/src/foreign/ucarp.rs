@@ -14,7 +14,7 @@ use carp_core::wire::{MacAddr, frame};
 use super::{Counter, Heard, Voice};
 use crate::dice::Dice;
 use crate::machine::{Act, Input, Why};
-use crate::spec::{ADDRESS, Credentials, Spec, VHID};
+use crate::spec::{ADDRESS, Credentials, Family, Spec, VHID};
 
 /// Received frames can be read up to this long after they arrived.
 pub(crate) const READING_DELAY: Duration = Duration::from_secs(1);
@@ -108,8 +108,8 @@ impl Ucarp {
             Input::Command(Command::Claimed) => self.up_script_ended(now, acts),
             Input::Command(Command::Released) => self.down_script_ended(now),
             Input::Command(command) => self.signalled(now, command, acts),
-            // It demotes itself only when sending fails, which does not happen here.
-            Input::Demote(_) => {}
+            // It demotes itself only when sending fails, which does not happen here, and cannot be reloaded.
+            Input::Demote(_) | Input::Reload(_) => {}
             Input::Timeout => self.woken(now, acts),
         }
     }
@@ -298,8 +298,8 @@ impl Ucarp {
     }
 
     fn advertise(&mut self, acts: &mut Vec<Act>) {
-        let frame = self.voice.say(&mut self.dice, self.spec.interval, 0);
-        acts.push(Act::Send { purpose: Purpose::Advertisement, frame });
+        let frame = self.voice.say(&mut self.dice, Family::V4, self.spec.interval, 0);
+        acts.push(Act::Send { purpose: Purpose::Advertisement, to: None, frame });
         if self.announce_in > 0 {
             self.announce_in -= 1;
             if self.announce_in == 0 {
@@ -310,6 +310,6 @@ impl Ucarp {
 
     fn announce(&self, acts: &mut Vec<Act>) {
         let frame = frame::gratuitous_arp(self.mac, ADDRESS).to_vec();
-        acts.push(Act::Send { purpose: Purpose::Announcement, frame });
+        acts.push(Act::Send { purpose: Purpose::Announcement, to: None, frame });
     }
 }

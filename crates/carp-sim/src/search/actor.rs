@@ -39,6 +39,8 @@ pub(super) enum Input {
         from: usize,
         /// What it sent.
         sent: Sent,
+        /// Whether this is the frame of IPv6, where both families are spoken.
+        v6: bool,
         /// Whether the draw is a high one.
         high: bool,
     },
@@ -85,13 +87,23 @@ pub(super) struct Setting {
     pub(super) release_ticks: u8,
     /// How each node appears to the others.
     pub(super) peers: Vec<Peer>,
+    /// The same over IPv6, where both families are spoken; else empty.
+    pub(super) peers_v6: Vec<Peer>,
+}
+
+impl Setting {
+    /// What a frame of node `from` tells of it.
+    fn peer(&self, from: usize, sent: Sent, v6: bool) -> Peer {
+        let peer = if v6 { self.peers_v6[from] } else { self.peers[from] };
+        Peer { interval: if sent == Sent::Goodbye { Interval::BOW_OUT } else { peer.interval }, ..peer }
+    }
 }
 
 /// A node of the search.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Actor {
     /// The code under test.
-    Ours(Ours),
+    Ours(Box<Ours>),
     /// A model of another implementation.
     Foreign(Foreign),
 }
@@ -154,10 +166,9 @@ impl Ours {
                 now = self.election.next_deadline().unwrap_or(NOW).max(NOW);
                 self.election.timeout(now, &mut effects);
             }
-            Input::Heard { from, sent, high } => {
+            Input::Heard { from, sent, v6, high } => {
                 self.election = self.election.canonical(NOW, NOW, LOW_AND_HIGH[usize::from(high)]);
-                let interval = if sent == Sent::Goodbye { Interval::BOW_OUT } else { setting.peers[from].interval };
-                self.election.heard(NOW, Peer { interval, ..setting.peers[from] }, &mut effects);
+                self.election.heard(NOW, setting.peer(from, sent, v6), &mut effects);
             }
             Input::LinkUp => {
                 if self.ended && self.releasing.is_none() && before == State::Init {
@@ -248,10 +259,18 @@ mod tests {
     fn node() -> (Ours, Setting) {
         let interval = Interval { advbase: 1, advskew: 0 };
         let peer = Peer { source: [10, 0, 0, 1].into(), mac: MacAddr([0; 6]), interval };
-        let setting = Setting { tick: Duration::from_millis(250), release_ticks: 1, peers: vec![peer, peer] };
+        let setting =
+            Setting { tick: Duration::from_millis(250), release_ticks: 1, peers: vec![peer, peer], peers_v6: vec![] };
         (
             Ours::new(
-                Config { interval, dead_ratio: 3, preempt: false, source: peer.source, tie: TieRule::Kernel },
+                Config {
+                    interval,
+                    dead_ratio: 3,
+                    preempt: false,
+                    source: peer.source,
+                    source_v6: None,
+                    tie: TieRule::Kernel,
+                },
                 &setting,
             ),
             setting,

@@ -17,8 +17,8 @@ pub(super) struct Step {
     pub(super) reaction: Reaction,
 }
 
-/// Inputs that are not [`Input::Heard`], and for each sender two frames with two draws.
-const INPUTS: usize = 7 + 4 * MOST_NODES;
+/// Inputs that are not [`Input::Heard`], and for each sender two frames of two families with two draws.
+const INPUTS: usize = 7 + 8 * MOST_NODES;
 
 /// One node's automaton, as far as it has been explored.
 #[derive(Debug)]
@@ -86,7 +86,9 @@ fn slot(input: Input) -> usize {
         Input::HandOver => 4,
         Input::ShutDown => 5,
         Input::Released => 6,
-        Input::Heard { from, sent, high } => 7 + 4 * from + 2 * usize::from(sent == Sent::Goodbye) + usize::from(high),
+        Input::Heard { from, sent, v6, high } => {
+            7 + 8 * from + 4 * usize::from(v6) + 2 * usize::from(sent == Sent::Goodbye) + usize::from(high)
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn explore(setting: &Setting, actors: Vec<Actor>, rules: &Rules, limi
     numbers.insert(start, 0);
     let mut exploration = Exploration {
         worlds: vec![start],
-        origins: vec![(0, Move { event: Event::Tick, lost: 0 })],
+        origins: vec![(0, Move { event: Event::Tick, lost: [0; 2] })],
         fair: Graph::default(),
         steps: 0,
         nodes: actors.into_iter().map(|actor| Automaton::new(setting.clone(), actor)).collect(),

@@ -35,7 +35,7 @@ mod world;
 use std::time::Instant;
 
 pub use foreign::Kind;
-pub use plan::{Bounds, Expected, Fault, Node, Plan, Who};
+pub use plan::{Bounds, Expected, Families, Fault, Node, Plan, Who};
 pub use plans::{quick, thorough, wrong};
 pub use verdict::{Longest, Verdict};
 

@@ -1,6 +1,6 @@
 //! What to search: the nodes, what can go wrong, and what must come out.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use carp_core::election::{Config, HANDOVER_HOLD, Peer, TieRule};
@@ -63,6 +63,20 @@ pub enum Fault {
     Healing,
 }
 
+/// What advertisements go over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// One family.
+    One,
+    /// Both: each advertisement is two frames, lost and delivered each for itself. The two families order the addresses
+    /// alike.
+    Both,
+    /// Both, and by IPv6 another node wins ties than by IPv4.
+    Contrary,
+    /// As that, and nothing passes over IPv4: a switch filters it.
+    Filtered,
+}
+
 /// One search.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -76,6 +90,8 @@ pub struct Plan {
     pub frames: usize,
     /// Whether frames arrive in the order of their sending.
     pub ordered: bool,
+    /// What advertisements go over.
+    pub families: Families,
     /// What can go wrong.
     pub faults: Vec<Fault>,
     /// What must come out.
@@ -169,15 +185,24 @@ impl Plan {
     }
 
     fn setting(&self) -> Setting {
-        // Addresses of IPv6, because an election remembers that it heard IPv4: time that would multiply the worlds, for
-        // a rule about groups of both families, of which there are none here.
-        let peer = |node: &Node| Peer {
-            source: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, node.address).into(),
-            mac: MacAddr([0, 0, 0x5e, 0, 0, 1]),
-            interval: node.interval,
+        let (mac, link_local) = (MacAddr([0, 0, 0x5e, 0, 0, 1]), |last| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last));
+        let over_v6 = |node: &Node| {
+            let contrary = matches!(self.families, Families::Contrary | Families::Filtered);
+            let address = if contrary { u16::from(u8::MAX) - node.address } else { node.address };
+            Peer { source: link_local(address).into(), mac, interval: node.interval }
         };
-        let peers = self.nodes.iter().map(peer).collect();
-        Setting { tick: self.tick, release_ticks: self.ticks(RELEASE), peers }
+        let over_v4 = |node: &Node| {
+            let last = u8::try_from(node.address).expect("addresses of plans are small");
+            Peer { source: Ipv4Addr::new(10, 0, 0, last).into(), ..over_v6(node) }
+        };
+        let all = |peer: &dyn Fn(&Node) -> Peer| self.nodes.iter().map(peer).collect();
+        // One family is IPv6, because an election remembers that it heard IPv4: time that would multiply the worlds, for
+        // a rule about groups of both.
+        let (peers, peers_v6) = match self.families {
+            Families::One => (all(&over_v6), Vec::new()),
+            Families::Both | Families::Contrary | Families::Filtered => (all(&over_v4), all(&over_v6)),
+        };
+        Setting { tick: self.tick, release_ticks: self.ticks(RELEASE), peers, peers_v6 }
     }
 
     fn rules(&self) -> Rules {
@@ -195,6 +220,11 @@ impl Plan {
             healing: has(Fault::Healing),
             any_draw: !self.nodes.iter().any(same_address),
             ours: self.nodes.iter().map(is_ours).collect(),
+            families: match self.families {
+                Families::One => vec![false],
+                Families::Both | Families::Contrary => vec![false, true],
+                Families::Filtered => vec![true],
+            },
         }
     }
 
@@ -241,8 +271,12 @@ fn actor(setting: &Setting, number: usize, node: &Node) -> Actor {
         Who::Foreign(kind) => Actor::Foreign(Foreign::new(kind, number, node.preempt)),
         Who::Ours(tie) => {
             let (interval, source) = (node.interval, setting.peers[number].source);
-            let config = Config { interval, dead_ratio: DEAD_RATIO, preempt: node.preempt, source, tie };
-            Actor::Ours(Ours::new(config, setting))
+            let source_v6 = setting.peers_v6.get(number).and_then(|peer| match peer.source {
+                IpAddr::V6(source) => Some(source),
+                IpAddr::V4(_) => None,
+            });
+            let config = Config { interval, dead_ratio: DEAD_RATIO, preempt: node.preempt, source, source_v6, tie };
+            Actor::Ours(Box::new(Ours::new(config, setting)))
         }
     }
 }

@@ -9,7 +9,7 @@ use carp_core::election::TieRule;
 use carp_core::timing::Interval;
 
 use super::foreign::Kind;
-use super::plan::{Expected, Fault, Node, Plan, Who};
+use super::plan::{Expected, Families, Fault, Node, Plan, Who};
 
 use Fault::{Commands, Duplication, Healing, Links, Loss, Stalls};
 
@@ -30,12 +30,18 @@ fn preempting(node: Node) -> Node {
 
 fn plan(name: &'static str, nodes: &[Node], frames: usize, faults: &[Fault], expected: Expected) -> Plan {
     let tick = Duration::from_millis(250);
-    Plan { name, nodes: nodes.to_vec(), tick, frames, ordered: false, faults: faults.to_vec(), expected }
+    let (nodes, faults, families) = (nodes.to_vec(), faults.to_vec(), Families::One);
+    Plan { name, nodes, tick, frames, ordered: false, families, faults, expected }
 }
 
 /// A network that delivers every frame, in order, before anything else happens.
 fn calm(plan: Plan) -> Plan {
     Plan { frames: 0, ordered: true, ..plan }
+}
+
+/// Advertisements over both families.
+fn over(families: Families, plan: Plan) -> Plan {
+    Plan { families, ..plan }
 }
 
 fn fine(plan: Plan) -> Plan {
@@ -54,7 +60,32 @@ const fn expect_unsettled(worlds: usize, [several, none, gap]: [u64; 3]) -> Expe
 /// What every test run searches: some seconds.
 #[must_use]
 pub fn quick() -> Vec<Plan> {
-    [ours(), pairs(), groups()].concat()
+    [ours(), dual_stack(), pairs(), groups()].concat()
+}
+
+fn dual_stack() -> Vec<Plan> {
+    let (low, high, worse) = (node(OURS, 1, 0, 5), node(OURS, 1, 0, 9), node(OURS, 1, 128, 9));
+    let broken = &[Loss, Duplication, Links][..];
+    let equal = [low, high];
+    vec![
+        over(Families::Contrary, plan("dual, equal: start", &equal, 4, &[], expect(0, [0, 0, 0, 0]))),
+        over(Families::Contrary, plan("dual, equal: healing", &equal, 4, &[Healing], expect(0, [0, 0, 0, 0]))),
+        over(
+            Families::Filtered,
+            plan("dual, equal: IPv4 filtered, broken links", &equal, 3, broken, expect(0, [0, 0, 0, 0])),
+        ),
+        over(Families::Both, plan("dual, equal: loss", &equal, 4, &[Loss], expect(0, [0, 0, 0, 0]))),
+        over(Families::Contrary, plan("dual, equal: contrary, loss", &equal, 4, &[Loss], expect(0, [0, 0, 0, 0]))),
+        over(Families::Both, plan("dual, skew 0/128: broken links", &[low, worse], 4, broken, expect(0, [0, 0, 0, 0]))),
+        over(
+            Families::Both,
+            plan("dual, skew 0/128: commands", &[low, worse], 2, &[Loss, Commands], expect(0, [0, 0, 0, 0])),
+        ),
+        over(
+            Families::Both,
+            plan("dual, skew 0/128: stalls", &[low, worse], 2, &[Loss, Stalls], expect(0, [0, 0, 0, 0])),
+        ),
+    ]
 }
 
 fn ours() -> Vec<Plan> {

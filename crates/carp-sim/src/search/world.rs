@@ -11,7 +11,7 @@ use super::automaton::Automaton;
 pub(super) const MOST_NODES: usize = 3;
 
 /// Frames that a world has room for. Beyond the bound of a search only what is sent in answer to a delivery finds room.
-const MOST_FRAMES: usize = 6;
+const MOST_FRAMES: usize = 8;
 
 /// One frame under way; all its receivers together count as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,7 @@ pub(super) struct Frame {
     to: u8,
     from: u8,
     goodbye: bool,
+    v6: bool,
     /// Another copy of it has arrived somewhere already; a frame is duplicated once.
     duplicate: bool,
     /// In ticks; beyond the latency of a node it waits in the queue of one that does not run.
@@ -66,8 +67,8 @@ pub(super) enum Event {
 pub(super) struct Move {
     /// What happens.
     pub(super) event: Event,
-    /// A bit for each node that does not receive what is sent.
-    pub(super) lost: u8,
+    /// A bit for each node that does not receive what is sent, over the first family and over the second.
+    pub(super) lost: [u8; 2],
 }
 
 /// What can go wrong in a search.
@@ -97,6 +98,8 @@ pub(super) struct Rules {
     pub(super) any_draw: bool,
     /// Which nodes are ours.
     pub(super) ours: Vec<bool>,
+    /// The families that an advertisement is sent over, a frame each: whether it is that of IPv6 in a group of both.
+    pub(super) families: Vec<bool>,
 }
 
 /// A successor of a world.
@@ -196,7 +199,8 @@ impl World {
                     rest.frames[place] = Frame::default();
                 }
                 rest.tidy(rules);
-                let heard = |high| Input::Heard { from: usize::from(frame.from), sent: frame.sent(), high };
+                let heard =
+                    |high| Input::Heard { from: usize::from(frame.from), sent: frame.sent(), v6: frame.v6, high };
                 let number = self.nodes[node];
                 let differs = nodes[node].step(number, heard(false)) != nodes[node].step(number, heard(true));
                 let draws = if rules.any_draw && differs { &[false, true][..] } else { &[node != 0][..] };
@@ -215,7 +219,7 @@ impl World {
 
     /// What a node does by itself or is told.
     fn local(&self, rules: &Rules, node: usize, nodes: &mut [Automaton], found: &mut Vec<Successor>) {
-        let stall = |stalled| Move { event: Event::Stall(index(node), stalled), lost: 0 };
+        let stall = |stalled| Move { event: Event::Stall(index(node), stalled), lost: [0; 2] };
         if !self.runs(node) {
             let world = Self { stalled: self.stalled & !bit(node), ..*self };
             found.push(Successor { step: stall(false), world, fair: false, fault: None });
@@ -226,7 +230,7 @@ impl World {
             found.push(Successor { step: stall(true), world, fair: false, fault: None });
         }
         if self.cut & bit(node) != 0 {
-            let step = Move { event: Event::Join(index(node)), lost: 0 };
+            let step = Move { event: Event::Join(index(node)), lost: [0; 2] };
             let world = Self { cut: self.cut & !bit(node), ..*self };
             found.push(Successor { step, world, fair: false, fault: None });
         }
@@ -270,7 +274,7 @@ impl World {
             frame.age = (frame.age + 1).min(slowest.max().unwrap_or(0) + 1);
         }
         world.tidy(rules);
-        found.push(Successor { step: Move { event: Event::Tick, lost: 0 }, world, fair: true, fault: None });
+        found.push(Successor { step: Move { event: Event::Tick, lost: [0; 2] }, world, fair: true, fault: None });
     }
 
     /// `input` reaches a node; what it sends reaches all, or any part of the others.
@@ -289,24 +293,29 @@ impl World {
         world.nodes[node] = step.next;
         let fault = step.reaction.fault;
         let Some(sent) = step.reaction.sent else {
-            found.push(Successor { step: Move { event, lost: 0 }, world, fair: cause.fair, fault });
+            found.push(Successor { step: Move { event, lost: [0; 2] }, world, fair: cause.fair, fault });
             return;
         };
         let others = if self.cut & bit(node) == 0 { (bit(nodes.len()) - 1) & !bit(node) & !self.cut } else { 0 };
         // The queue of a host that does not run is bounded, and the network holds no more for it.
         let full = world.under_way().count() >= rules.frames;
         let reachable = if full { others & !self.stalled } else { others };
-        for lost in (0..=others).filter(|lost| lost & !others == 0 && (rules.loss || *lost == 0)) {
-            let frame =
-                Frame { to: reachable & !lost, from: index(node), goodbye: sent == Sent::Goodbye, ..Frame::default() };
+        let ways = || (0..=others).filter(|lost| lost & !others == 0 && (rules.loss || *lost == 0));
+        let second = |lost| ways().filter(move |other| rules.families.len() > 1 || *other == lost);
+        for lost in ways().flat_map(|first| second(first).map(move |second| [first, second])) {
             let mut after = world;
-            if frame.to != 0 {
-                let last = after.frames.last_mut().expect("there is room for frames");
-                assert_eq!(last.to, 0, "more frames under way than there is room for");
-                *last = frame;
-                after.tidy(rules);
+            for (lost, v6) in lost.iter().zip(&rules.families) {
+                let (to, from) = (reachable & !lost, index(node));
+                let frame = Frame { to, from, goodbye: sent == Sent::Goodbye, v6: *v6, ..Frame::default() };
+                if frame.to != 0 {
+                    let last = after.frames.last_mut().expect("there is room for frames");
+                    assert_eq!(last.to, 0, "more frames under way than there is room for");
+                    *last = frame;
+                    after.tidy(rules);
+                }
             }
-            found.push(Successor { step: Move { event, lost }, world: after, fair: cause.fair && lost == 0, fault });
+            let fair = cause.fair && lost == [0; 2];
+            found.push(Successor { step: Move { event, lost }, world: after, fair, fault });
         }
     }
 }
@@ -344,8 +353,14 @@ impl fmt::Display for Move {
             }
             Event::Node(node, input, _) => write!(f, "node {node}: {input:?}"),
         }?;
-        for node in (0..MOST_NODES).filter(|node| self.lost & bit(*node) != 0) {
-            write!(f, " (what it sends does not reach node {node})")?;
+        let [first, second] = self.lost;
+        for node in 0..MOST_NODES {
+            match (first & bit(node) != 0, second & bit(node) != 0) {
+                (false, false) => {}
+                (true, true) => write!(f, " (what it sends does not reach node {node})")?,
+                (true, false) => write!(f, " (what it sends over IPv4 does not reach node {node})")?,
+                (false, true) => write!(f, " (what it sends over IPv6 does not reach node {node})")?,
+            }
         }
         Ok(())
     }

@@ -1,14 +1,21 @@
 //! Faults as they begin and end.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use carp_core::node::Command;
 
 use super::host::{Missed, Stall};
 use super::{What, World, say};
 use crate::fault::{Fault, Nodes, Planned};
 use crate::ledger::Fact;
-use crate::machine::{Input, Machine};
+use crate::machine::{Birth, Input, Machine, Reload};
 use crate::scripts::Scripts;
-use crate::spec::Credentials;
+use crate::spec::{Credentials, Family, Spec};
+
+/// How much earlier the grace time ends for the checkers, and how much later a late node is understood: more than clocks
+/// drift from each other meanwhile.
+const LEEWAY: Duration = Duration::from_millis(100);
 
 impl World {
     pub(super) fn fault_begins(&mut self, index: usize) {
@@ -23,8 +30,12 @@ impl World {
                 self.conditions_changed();
             }
             Fault::Carrier { node } => self.set_carrier(node, false),
-            Fault::Reload { node, .. } => self.tell(node, Command::ShutDown),
-            Fault::Credentials { node, credentials } => self.restart(node, credentials),
+            Fault::Restart { node, .. } => self.tell(node, Command::ShutDown),
+            Fault::Credentials { node, credentials } => {
+                let edition = self.hosts[node].credentials.edition;
+                self.restart(node, Credentials { edition, ..credentials });
+            }
+            Fault::Reload { node, .. } | Fault::Rekey { node, .. } => self.reload(node, fault),
             Fault::HandOver { node } => {
                 if let Some(stall) = &mut self.hosts[node].stall {
                     stall.missed.push(Missed::Command(Command::HandOver));
@@ -49,14 +60,17 @@ impl World {
             Fault::Crash { node } => self.start(node),
             Fault::Stall { node, .. } => self.resume(node),
             Fault::Carrier { node } => self.set_carrier(node, true),
-            Fault::Reload { node, spec } => {
+            Fault::Restart { node, spec } => {
                 self.hosts[node].spec = spec;
                 self.ledger.nodes[node].spec = spec;
                 self.die(node);
                 self.start(node);
             }
-            Fault::Credentials { node, .. } => self.restart(node, Credentials::default()),
-            Fault::HandOver { .. } | Fault::Chatter { .. } => {}
+            Fault::Credentials { node, .. } => {
+                let edition = self.hosts[node].credentials.edition;
+                self.restart(node, Credentials::right(edition));
+            }
+            Fault::HandOver { .. } | Fault::Chatter { .. } | Fault::Reload { .. } | Fault::Rekey { .. } => {}
             Fault::Demotion { node, by } => self.demote(node, -by),
             _ => self.network_changed(),
         }
@@ -76,10 +90,81 @@ impl World {
         let sabotage = self.scenario.sabotage.filter(|_| node == 0);
         host.life += 1;
         host.scripts = Scripts::default();
-        host.machine = Some(Machine::new(&host.spec, host.credentials, self.dice.bits(), sabotage));
+        host.former = None;
+        let (spec, credentials, seed) = (host.spec, host.credentials, self.dice.bits());
+        let peers = if self.scenario.unicast { self.peers(node) } else { Vec::new() };
+        let birth = Birth { spec: &spec, credentials, peers: &peers, seed, sabotage };
+        self.hosts[node].machine = Some(Machine::new(&birth));
         self.note(&Fact::Started { node });
         self.conditions_changed();
         self.link(node);
+    }
+
+    /// The addresses of all others.
+    fn peers(&self, node: usize) -> Vec<IpAddr> {
+        let others = self.scenario.specs.iter().enumerate().filter(|(other, _)| *other != node);
+        let addresses = |spec: &Spec| {
+            let spoken = Family::BOTH.into_iter().filter(|family| spec.families.has(*family));
+            spoken.map(|family| spec.address(family)).collect::<Vec<_>>()
+        };
+        others.flat_map(|(_, spec)| addresses(spec)).collect()
+    }
+
+    /// Gives a node another configuration. One that is stopped learns of it when it goes on, and one that is down when it
+    /// starts.
+    fn reload(&mut self, node: usize, fault: Fault) {
+        let host = &mut self.hosts[node];
+        if let Some(stall) = &mut host.stall {
+            return stall.missed.push(Missed::Reload(fault));
+        }
+        let mut reload = Reload { spec: host.spec, credentials: host.credentials, grace: Duration::ZERO };
+        match fault {
+            Fault::Rekey { edition, grace, .. } => {
+                (reload.credentials, reload.grace) = (Credentials::right(edition), grace);
+            }
+            Fault::Reload { spec, .. } => reload.spec = spec,
+            other => unreachable!("{other} is no reload"),
+        }
+        let Reload { spec, credentials, grace } = reload;
+        let former = std::mem::replace(&mut host.spec, spec);
+        self.ledger.nodes[node].spec = spec;
+        if credentials != host.credentials {
+            let until = host.clock.at(self.ledger.now) + grace * 2;
+            host.former = Some((std::mem::replace(&mut host.credentials, credentials), until));
+            self.ledger.nodes[node].credentials = credentials;
+            self.edition = Some(credentials.edition);
+            self.follow(node, grace);
+        }
+        if self.hosts[node].machine.is_some() {
+            if former != spec {
+                self.note(&Fact::Reconfigured { node, former });
+            }
+            self.feed(node, Input::Reload(reload));
+        }
+    }
+
+    /// A node has been given the credentials that the group is to have. The first one starts the grace time; one that comes
+    /// when it is over may not be understood until it sends the new form.
+    fn follow(&mut self, node: usize, grace: Duration) {
+        let now = self.ledger.now;
+        match self.grace_ends {
+            None => {
+                let ends = now + grace.saturating_sub(LEEWAY);
+                self.grace_ends = Some(ends);
+                (0..self.hosts.len()).for_each(|node| self.plan(ends, What::Apart { node, apart: true }));
+            }
+            Some(ends) if now >= ends => self.plan(now + grace + LEEWAY, What::Apart { node, apart: false }),
+            Some(_) => {}
+        }
+    }
+
+    /// Those who were reloaded in time are never apart.
+    pub(super) fn set_apart(&mut self, node: usize, apart: bool) {
+        let late = self.hosts[node].former.is_none();
+        if !apart || late {
+            self.ledger.nodes[node].apart = apart;
+            self.conditions_changed();
+        }
     }
 
     /// Ends a life at once; a host that dies loses its addresses.
@@ -118,13 +203,14 @@ impl World {
         self.conditions_changed();
         self.link(node);
         let (commands, missed): (Vec<_>, Vec<_>) =
-            stall.missed.into_iter().partition(|missed| matches!(missed, Missed::Command(_)));
+            stall.missed.into_iter().partition(|missed| matches!(missed, Missed::Command(_) | Missed::Reload(_)));
         let (frames, scripts): (Vec<_>, Vec<_>) =
             missed.into_iter().partition(|missed| matches!(missed, Missed::Frame(_)));
         for missed in commands.into_iter().chain(frames).chain(scripts) {
             match missed {
                 Missed::Frame(packet) => self.hear(node, &packet),
                 Missed::Command(command) => self.tell(node, command),
+                Missed::Reload(fault) => self.reload(node, fault),
                 Missed::ScriptEnd => self.script_ended(node),
             }
         }
@@ -155,7 +241,7 @@ impl World {
         for node in 0..self.hosts.len() {
             self.ledger.set_well(node, self.hosts[node].is_well());
             for to in 0..self.hosts.len() {
-                self.ledger.set_clear(node, to, self.network.link(node, to).is_clear());
+                self.ledger.set_link(node, to, self.network.link(node, to));
             }
         }
         self.note(&Fact::Conditions);
@@ -172,6 +258,10 @@ fn afflict(link: &mut crate::network::Quality, fault: Fault, from: Nodes, to: No
         Fault::Duplication { rate } => link.duplication = rate,
         Fault::Corruption { rate } => link.corruption = rate,
         Fault::OneWay { from: senders, to: receivers } if concerns(senders, receivers) => link.cut = true,
+        Fault::Family { family, from: senders, to: receivers } if concerns(senders, receivers) => {
+            link.cut |= link.filtered.is_some_and(|other| other != family);
+            link.filtered = Some(family);
+        }
         Fault::Partition { side } if (side & from == 0) != (side & to == 0) => link.cut = true,
         _ => {}
     }

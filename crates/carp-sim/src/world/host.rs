@@ -7,6 +7,7 @@ use carp_core::time::Instant;
 use carp_core::wire::MacAddr;
 
 use super::Packet;
+use crate::fault::Fault;
 use crate::machine::Machine;
 use crate::moment::{Clock, Moment};
 use crate::scripts::Scripts;
@@ -18,6 +19,8 @@ pub(super) enum Missed {
     Frame(Rc<Packet>),
     ScriptEnd,
     Command(Command),
+    /// A change of its configuration.
+    Reload(Fault),
 }
 
 /// A process that is stopped.
@@ -38,6 +41,14 @@ impl Stall {
     }
 }
 
+/// One advertisement, as far as it has been sent: a frame for each family or peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Saying {
+    pub(super) at: Moment,
+    pub(super) counter: u64,
+    pub(super) copies: usize,
+}
+
 /// When a node is to be woken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
@@ -51,6 +62,10 @@ pub(super) struct Timer {
 pub(super) struct Host {
     pub(super) spec: Spec,
     pub(super) credentials: Credentials,
+    /// What ours still understands after a reload, and until when by its own clock.
+    pub(super) former: Option<(Credentials, Instant)>,
+    /// The advertisement or goodbye that it says at this moment.
+    pub(super) saying: Option<Saying>,
     /// `None` while it does not run.
     pub(super) machine: Option<Machine>,
     /// Counts its starts.
@@ -68,6 +83,8 @@ impl Host {
         Self {
             spec,
             credentials: Credentials::default(),
+            former: None,
+            saying: None,
             machine: None,
             life: 0,
             clock,
@@ -76,6 +93,13 @@ impl Host {
             carrier: true,
             timer: None,
         }
+    }
+
+    /// Whether it has to understand what was signed with these: the present ones always, and the former ones for twice the
+    /// grace time.
+    pub(super) fn understands(&self, credentials: Credentials, now: Moment) -> bool {
+        let former = self.former.filter(|(_, until)| self.clock.at(now) < *until);
+        credentials == self.credentials || former.is_some_and(|(former, _)| credentials == former)
     }
 
     /// Whether it takes part: it runs and hears.

@@ -2,6 +2,10 @@
 
 mod faults;
 mod host;
+mod traffic;
+
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -9,21 +13,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use carp_core::election::{Reason, State};
-use carp_core::node::{Command, LinkState, Purpose};
-use carp_core::timing::Interval;
-use carp_core::wire::frame;
+use carp_core::node::{Command, LinkState};
 
 use crate::checkers::{Checkers, Rule, Violation};
 use crate::dice::Dice;
 use crate::ledger::{Fact, Ledger};
 use crate::machine::{Act, Input, Machine, Why};
 use crate::moment::Moment;
-use crate::network::{Network, damage};
+use crate::network::Network;
 use crate::scenario::Scenario;
 use crate::scripts::Script;
-use crate::spec::Credentials;
+use crate::spec::Edition;
 use crate::trace::Trace;
 use host::{Host, Missed, Timer};
+use traffic::Packet;
 
 /// Writes a line of the timeline, if one is kept.
 macro_rules! say {
@@ -38,24 +41,27 @@ pub(super) use say;
 /// Far more than the busiest honest node needs.
 const MOST_EVENTS_IN_A_MILLISECOND: usize = 10_000;
 
-/// A frame on its way.
-#[derive(Debug)]
-struct Packet {
-    from: usize,
-    /// Which of the sender's lives it comes from.
-    life: u32,
-    bytes: Vec<u8>,
-    /// What it advertises; `None` if it was damaged.
-    rank: Option<Interval>,
-    credentials: Credentials,
-}
-
 #[derive(Debug)]
 enum What {
-    Arrive { to: usize, packet: Rc<Packet> },
-    Timer { node: usize },
-    ScriptEnds { node: usize, life: u32 },
-    Start { node: usize },
+    Arrive {
+        to: usize,
+        packet: Rc<Packet>,
+    },
+    Timer {
+        node: usize,
+    },
+    ScriptEnds {
+        node: usize,
+        life: u32,
+    },
+    Start {
+        node: usize,
+    },
+    /// From now on the node may not be understood by those who were reloaded in time, or is understood again.
+    Apart {
+        node: usize,
+        apart: bool,
+    },
     FaultBegins(usize),
     FaultEnds(usize),
     Judge,
@@ -144,6 +150,9 @@ pub(crate) struct World {
     rush_since: Moment,
     rush: usize,
     moves: Vec<Move>,
+    /// The group gets other credentials: these, and when those are late who were not reloaded yet.
+    edition: Option<Edition>,
+    grace_ends: Option<Moment>,
 }
 
 impl World {
@@ -169,6 +178,8 @@ impl World {
             rush_since: Moment::default(),
             rush: 0,
             moves: Vec::new(),
+            edition: None,
+            grace_ends: None,
             scenario,
         };
         for node in 0..world.hosts.len() {
@@ -232,6 +243,7 @@ impl World {
             What::Timer { node } => self.timer(node),
             What::ScriptEnds { node, life } => self.script_ends(node, life),
             What::Start { node } => self.start(node),
+            What::Apart { node, apart } => self.set_apart(node, apart),
             What::FaultBegins(index) => self.fault_begins(index),
             What::FaultEnds(index) => self.fault_ends(index),
             What::Judge => self.note(&Fact::Judged),
@@ -250,35 +262,6 @@ impl World {
         self.hash = (self.hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
-    fn arrive(&mut self, to: usize, packet: &Rc<Packet>) {
-        let host = &mut self.hosts[to];
-        if host.machine.is_none() || !host.carrier {
-            return;
-        }
-        if let Some(stall) = &mut host.stall {
-            stall.frame(packet);
-            return;
-        }
-        self.hear(to, packet);
-    }
-
-    fn hear(&mut self, to: usize, packet: &Packet) {
-        let host = &self.hosts[to];
-        let echo = packet.from == to && packet.life == host.life;
-        let rank = packet.rank.filter(|_| !echo && packet.credentials == host.credentials);
-        match packet.rank {
-            Some(rank) => say!(self, Some(to), "hears n{} ({rank}){}", packet.from, if echo { ", itself" } else { "" }),
-            None => say!(self, Some(to), "hears a damaged frame of n{}", packet.from),
-        }
-        if let Some(rank) = rank {
-            self.note(&Fact::Heard { node: to, from: packet.from, rank });
-        }
-        self.feed(to, Input::Frame(&packet.bytes));
-        if let Some(rank) = rank {
-            self.note(&Fact::Reacted { node: to, from: packet.from, rank });
-        }
-    }
-
     /// Hands an input to a node that runs, and does what it wants.
     fn feed(&mut self, node: usize, input: Input<'_>) {
         let host = &mut self.hosts[node];
@@ -290,6 +273,7 @@ impl World {
             self.carry_out(node, act);
         }
         self.acts = acts;
+        self.said(node);
         self.set_timer(node);
     }
 
@@ -319,7 +303,7 @@ impl World {
 
     fn carry_out(&mut self, node: usize, act: Act) {
         match act {
-            Act::Send { purpose, frame } => self.send(node, purpose, frame),
+            Act::Send { purpose, to, frame } => self.send(node, purpose, to, frame),
             Act::Claim => self.request(node, Script::Up),
             Act::Release => self.request(node, Script::Down),
             Act::Leaving(reason) => say!(self, Some(node), "is about to leave: {reason}"),
@@ -337,59 +321,6 @@ impl World {
         let since = self.ledger.nodes[node].since;
         let link_lost = !self.hosts[node].carrier;
         self.note(&Fact::Moved { node, from, to, since, link_lost, stalled });
-    }
-
-    fn send(&mut self, node: usize, purpose: Purpose, bytes: Vec<u8>) {
-        let received = frame::parse(&bytes).ok();
-        let rank = received.map(|r| Interval { advbase: r.advertisement.advbase, advskew: r.advertisement.advskew });
-        match rank {
-            Some(rank) => say!(self, Some(node), "sends {purpose} ({rank})"),
-            None => say!(self, Some(node), "sends {purpose}"),
-        }
-        self.mix(self.ledger.now.as_nanos() ^ received.map_or(0, |received| received.advertisement.counter));
-        self.tally.frames += 1;
-        let gap = self.ledger.nodes[node].last_sent.map(|at| self.ledger.now - at);
-        self.note(&Fact::Sent { node, purpose, rank, gap });
-        let host = &self.hosts[node];
-        if !host.carrier {
-            return;
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.frame(self.ledger.now, &bytes);
-        }
-        // Only clients look at announcements.
-        if rank.is_some() {
-            let packet = Packet { from: node, life: host.life, bytes, rank, credentials: host.credentials };
-            self.spread(node, &Rc::new(packet));
-        }
-    }
-
-    fn spread(&mut self, from: usize, packet: &Rc<Packet>) {
-        for to in 0..self.hosts.len() {
-            if to == from && !self.network.echo {
-                continue;
-            }
-            for delivery in self.network.send(&mut self.dice, self.ledger.now, from, to).into_iter().flatten() {
-                let packet = if delivery.damaged { self.damaged(packet) } else { Some(Rc::clone(packet)) };
-                if let Some(packet) = packet {
-                    self.plan(delivery.at, What::Arrive { to, packet });
-                }
-            }
-        }
-    }
-
-    /// The packet with some damage. Damage that no checksum notices, and that changes what is said, does not happen
-    /// here: the checkers could not tell it from a lie, and Ethernet has a checksum of its own.
-    fn damaged(&mut self, packet: &Packet) -> Option<Rc<Packet>> {
-        let bytes = damage(&mut self.dice, &packet.bytes);
-        let original = frame::parse(&packet.bytes).ok().map(|received| (received.src, received.advertisement));
-        let rank = match frame::parse(&bytes) {
-            Ok(received) if Some((received.src, received.advertisement)) != original => return None,
-            // Only what nobody reads has changed: the Ethernet addresses.
-            Ok(received) if received.dst == frame::CARP_GROUP_V4 => packet.rank,
-            _ => None,
-        };
-        Some(Rc::new(Packet { bytes, rank, ..*packet }))
     }
 
     fn request(&mut self, node: usize, script: Script) {

@@ -144,6 +144,31 @@ fn options_padding_and_trailing_bytes_are_skipped() {
 }
 
 #[test]
+fn a_packet_is_the_frame_without_its_ethernet_header() {
+    for sent in [v4(), v6(), AdvertisementFrame { netbsd_checksum: true, ..v6() }] {
+        assert_eq!(sent.emit_packet().unwrap(), sent.emit().unwrap()[14..]);
+    }
+    let mixed = AdvertisementFrame { dst: CARP_GROUP_V6.into(), ..v4() };
+    assert_eq!(mixed.emit_packet(), Err(WireError::MixedFamilies { src: mixed.src, dst: mixed.dst }));
+}
+
+#[test]
+fn a_routed_frame_may_have_any_ttl_and_is_checked_like_others_otherwise() {
+    for ttl in [0, 1, 254, 255] {
+        let frame = edited(|f| f[22] = ttl);
+        assert_eq!(parse_routed(&frame), Ok(Received { ttl, ..received(&v4()) }));
+        let mut over_v6 = v6().emit().unwrap();
+        over_v6[21] = ttl;
+        assert_eq!(parse_routed(&over_v6), Ok(Received { ttl, ..received(&v6()) }));
+        assert_eq!(parse(&frame).is_ok() && parse(&over_v6).is_ok(), ttl == 255);
+    }
+    assert_eq!(parse_routed(&edited(|f| (f[22], f[CARP]) = (64, 0x31))), rejected(Reason::BadVersion(3), Some(1)));
+    let mut checksum = edited(|f| f[22] = 64);
+    checksum[CARP + 20] ^= 1;
+    assert_eq!(parse_routed(&checksum), rejected(Reason::BadChecksum, Some(1)));
+}
+
+#[test]
 fn other_traffic_is_not_carp() {
     assert_eq!(parse(&edited(|f| f[23] = 17)), nameless(Reason::NotCarp));
     assert_eq!(parse(&edited(|f| f[12..14].copy_from_slice(&[0x81, 0x00]))), nameless(Reason::NotCarp));

@@ -40,6 +40,14 @@ fn parses_and_emits_literal_bytes() {
 }
 
 #[test]
+fn a_packet_that_routers_may_fragment_is_told_from_one_that_they_may_not() {
+    let bytes = packet(|bytes| bytes[field::FLAGS_OFFSET].fill(0));
+    let allowed = Repr { dont_fragment: false, ..REPR };
+    assert_eq!(Repr::parse(&Packet::new_checked(&bytes).unwrap()), Ok(allowed));
+    assert_eq!(allowed.emit(), bytes[..HEADER_LEN]);
+}
+
+#[test]
 fn padding_is_not_payload() {
     let bytes = packet(|bytes| bytes.extend([0xee; 8]));
     assert_eq!(Packet::new_checked(&bytes).unwrap().payload().len(), 36);

@@ -51,7 +51,7 @@ pub enum Event {
         /// The address.
         address: IpAddr,
         /// The netlink port that asked for it, which is the number of the process as a rule; 0 is the kernel itself: the
-        /// end of a lifetime, or what goes with a link.
+        /// end of a lifetime, or what goes with a link. It is always 0 with IPv6, where Linux does not tell.
         by: u32,
     },
     /// Changes were lost: look at the state anew ([`link::all`], [`link::addresses`]).

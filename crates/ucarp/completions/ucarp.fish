@@ -1,6 +1,7 @@
 # fish completion for ucarp, made by: ucarp --completions fish
 
 complete -c ucarp -f
+complete -c ucarp -s c -l config -r -F -d 'run what FILE and its conf.d say'
 complete -c ucarp -s i -l interface -x -a '(__fish_print_interfaces)' -d 'network interface; otherwise the first usable one'
 complete -c ucarp -s s -l srcip -x -d 'own (real) address of this host; required'
 complete -c ucarp -s m -l mcast -x -d 'multicast group to advertise to'
@@ -25,4 +26,6 @@ complete -c ucarp -s f -l facility -x -a 'auth authpriv cron daemon ftp kern lpr
 complete -c ucarp -s D -l debug -d 'log debug messages'
 complete -c ucarp -s h -l help -d 'print this help'
 complete -c ucarp -s V -l version -d 'print the version'
+complete -c ucarp -l check -d 'tell all that is wrong with the configuration file'
+complete -c ucarp -l show-config -d 'print the configuration as it takes effect'
 complete -c ucarp -l completions -x -a 'bash zsh fish' -d 'print completions for bash, zsh or fish'

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use carp_core::node::HostId;
 use carp_core::time::Instant;
 
 /// The least time between two lines about the same thing.
@@ -18,6 +19,8 @@ const MOST: usize = 64;
 /// What is complained about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
+    /// Which virtual host it concerns, where there are several.
+    pub host: Option<HostId>,
     /// A name for the kind, which the count's line repeats.
     pub kind: &'static str,
     /// Who is to blame, as far as that can be known; `None` is this host.
@@ -91,7 +94,7 @@ mod tests {
 
     fn subject(kind: &'static str, host: u16) -> Subject {
         let [high, low] = host.to_be_bytes();
-        Subject { kind, sender: Some(IpAddr::from([10, 0, high, low])) }
+        Subject { host: None, kind, sender: Some(IpAddr::from([10, 0, high, low])) }
     }
 
     #[test]

@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod complaints;
+pub mod config;
 pub mod engine;
 pub mod interface;
+pub mod keeper;
 pub mod logging;
 pub mod options;
 pub mod password_file;
@@ -21,7 +23,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use options::Action;
+use options::{Action, ConfigTask};
 use ucarp_sys::argv;
 
 /// Runs the program with the arguments of this process.
@@ -39,6 +41,11 @@ pub fn main() -> ExitCode {
     }
     let status = match parsed.result {
         Ok(Action::Run(options)) => start::run(&options),
+        Ok(Action::Configured(configured)) => match configured.task {
+            ConfigTask::Check => config::check(&configured.file),
+            ConfigTask::Show => config::print_effective(&configured.file),
+            ConfigTask::Run => start::run_configured(&configured),
+        },
         Ok(Action::Help) => print(&options::help()),
         Ok(Action::Version) => print(&options::version()),
         Ok(Action::Completions(shell)) => print(&options::completions(shell)),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use carp_core::election::{Peer, Reason, State};
-use carp_core::node::Notice;
+use carp_core::node::{HostId, Notice};
 use carp_core::time::Instant;
 use carp_core::wire::frame;
 use log::{info, warn};
@@ -11,53 +11,58 @@ use log::{info, warn};
 use crate::complaints::{Complaints, Subject, Summary};
 
 /// Logs a change of state with its reason. UCARP's words come first where it has some.
-pub fn transition(from: State, to: State, reason: &Reason) {
+///
+/// `who` names the virtual host in front of each line, where there can be several.
+pub fn transition(who: &str, from: State, to: State, reason: &Reason) {
     match (from, to) {
-        (State::Init, State::Backup) => info!("Listening as BACKUP: {reason}"),
+        (State::Init, State::Backup) => info!("{who}Listening as BACKUP: {reason}"),
         (_, State::Master) => {
-            warn!("Switching to state: MASTER");
+            warn!("{who}Switching to state: MASTER");
             match reason {
-                Reason::Preempted { .. } => warn!("Putting MASTER down - preemption: {reason}"),
-                Reason::MasterBoundToTimeOut { .. } => warn!("Putting MASTER DOWN (going to time out): {reason}"),
-                _ => info!("MASTER because {reason}"),
+                Reason::Preempted { .. } => warn!("{who}Putting MASTER down - preemption: {reason}"),
+                Reason::MasterBoundToTimeOut { .. } => warn!("{who}Putting MASTER DOWN (going to time out): {reason}"),
+                _ => info!("{who}MASTER because {reason}"),
             }
         }
         // A MASTER that leaves by command has said so when it decided to.
         (State::Master, _) if matches!(reason, Reason::HandedOver | Reason::ShutDown) => {
-            info!("Said goodbye: {reason}");
+            info!("{who}Said goodbye: {reason}");
         }
         (State::Master, _) => {
-            warn!("Switching to state: BACKUP");
+            warn!("{who}Switching to state: BACKUP");
             match reason {
                 Reason::BetterMaster { .. } | Reason::TieLost { .. } => {
-                    warn!("Preferred master advertised: going back to BACKUP state: {reason}");
+                    warn!("{who}Preferred master advertised: going back to BACKUP state: {reason}");
                 }
-                _ => warn!("BACKUP because {reason}"),
+                _ => warn!("{who}BACKUP because {reason}"),
             }
         }
-        _ => info!("Not listening: {reason}"),
+        _ => info!("{who}Not listening: {reason}"),
     }
 }
 
 /// Logs the decision of a MASTER to leave by command.
-pub fn leaving(reason: &Reason) {
-    warn!("Switching to state: BACKUP");
-    info!("Leaving, and advertising until the address is gone: {reason}");
+pub fn leaving(who: &str, reason: &Reason) {
+    warn!("{who}Switching to state: BACKUP");
+    info!("{who}Leaving, and advertising until the address is gone: {reason}");
 }
 
 /// Logs a notice, unless the same thing was said of the same sender a moment ago.
-pub fn notice(complaints: &mut Complaints, now: Instant, notice: &Notice) {
+pub fn notice(complaints: &mut Complaints, now: Instant, host: HostId, who: &str, notice: &Notice) {
     let (kind, sender) = subject(notice);
-    if complaints.is_news(now, Subject { kind, sender }) {
-        warn!("{}", text(notice));
+    if complaints.is_news(now, Subject { host: Some(host), kind, sender }) {
+        warn!("{who}{}", text(notice));
     }
 }
 
 /// Logs how often something happened without a line.
-pub fn summary(summary: &Summary) {
+pub fn summary(summary: &Summary, who: impl Fn(HostId) -> String) {
     match summary.subject {
-        Some(Subject { kind, sender: Some(sender) }) => warn!("{kind}: {} more from {sender}", summary.count),
-        Some(Subject { kind, sender: None }) => warn!("{kind}: {} more", summary.count),
+        Some(Subject { host, kind, sender }) => {
+            let who = host.map(who).unwrap_or_default();
+            let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
+            warn!("{who}{kind}: {} more{from}", summary.count);
+        }
         None => warn!("{} more packets like these from many other senders", summary.count),
     }
 }
@@ -96,11 +101,12 @@ fn text(notice: &Notice) -> String {
                 reason => format!("Bad packet: {reason} (from {sender})"),
             }
         }
-        Notice::BadDigest { peer, expected, received } => format!(
-            "Bad digest - md2=[{}...] md=[{}...] - Check vhid, password and virtual IP address (from {})",
+        Notice::BadDigest { peer, expected, received, ucarp_with_list } => format!(
+            "Bad digest - md2=[{}...] md=[{}...] - Check vhid, password and virtual IP address (from {}){}",
             hex(&expected[..4]),
             hex(&received[..4]),
-            by(peer)
+            by(peer),
+            if *ucarp_with_list { ": UCARP knows exactly one IPv4 address for each vhid" } else { "" }
         ),
         Notice::OwnEcho { peer } => {
             format!("An advertisement of our own came back (from {}): does the switch echo multicast?", by(peer))

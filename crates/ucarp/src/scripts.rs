@@ -9,6 +9,8 @@ use carp_core::time::Instant;
 use log::{debug, error, info, warn};
 use ucarp_sys::process::{Exit, Script};
 
+use crate::settings::{self, Scripts};
+
 /// What a script that was told to end, or killed, may take for it.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -25,19 +27,6 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if *self == Self::Up { "up" } else { "down" })
     }
-}
-
-/// The two scripts and what both are called with.
-#[derive(Debug)]
-pub struct Scripts {
-    /// Run on becoming MASTER.
-    pub up: Option<OsString>,
-    /// Run on leaving MASTER, at start and at the end.
-    pub down: Option<OsString>,
-    /// Interface, virtual address and, if given, the extra parameter: UCARP's interface to scripts.
-    pub arguments: Vec<OsString>,
-    /// A script that runs longer is ended.
-    pub time_limit: Duration,
 }
 
 /// How far a running script has been pushed towards its end.
@@ -70,6 +59,11 @@ impl Runner {
     #[must_use]
     pub fn new(scripts: Scripts) -> Self {
         Self { scripts, running: None, next: None }
+    }
+
+    /// The scripts are these from the next one on.
+    pub fn replace(&mut self, scripts: Scripts) {
+        self.scripts = scripts;
     }
 
     /// Whether nothing runs or waits.
@@ -113,14 +107,14 @@ impl Runner {
     }
 
     fn start(&mut self, now: Instant, action: Action) -> Option<Action> {
-        let path = match action {
+        let script = match action {
             Action::Up => self.scripts.up.as_ref(),
             Action::Down => self.scripts.down.as_ref(),
         };
-        let Some(path) = path else { return Some(action) };
-        let line = command_line(path, &self.scripts.arguments);
+        let Some(settings::Script { path, arguments }) = script else { return Some(action) };
+        let line = command_line(path, arguments);
         warn!("Spawning [{line}]");
-        match Script::spawn(path, &self.scripts.arguments) {
+        match Script::spawn(path, arguments) {
             Ok(script) => {
                 let stage_ends = now + self.scripts.time_limit;
                 self.running = Some(Running { action, line, script, started: now, stage: Stage::InTime, stage_ends });

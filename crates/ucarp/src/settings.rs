@@ -25,6 +25,8 @@ pub struct HostSettings {
     pub name: String,
     /// The interface that it advertises on, without a label.
     pub interface: String,
+    /// The interface as it was given, and as answers to SIGUSR1 name it: perhaps with a label.
+    pub title: String,
     /// 1 to 255.
     pub vhid: u8,
     /// What authenticates the group.

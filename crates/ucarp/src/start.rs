@@ -3,27 +3,32 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use carp_core::auth::{AddressList, Key, KeyError};
+use carp_core::auth::{Key, KeyError};
 use carp_core::election::TieRule;
-use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
-use carp_core::node::{LinkState, Node};
+use carp_core::node::LinkState;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::CARP_GROUP_V6;
 use log::{debug, error, info, log, warn};
 use ucarp_sys::monitor::Monitor;
 use ucarp_sys::netlink::NetlinkError;
 use ucarp_sys::signals::{Signal, Signals};
-use ucarp_sys::{clock, link, process};
+use ucarp_sys::{link, process};
 
-use crate::engine::{Engine, LINK, Parts};
-use crate::interface::Interface;
+use crate::config::{self, Purpose, Severity};
+use crate::engine::{Engine, Parts, Style};
+use crate::interface::without_label;
 use crate::logging;
-use crate::options::Options;
-use crate::scripts::{Runner, Scripts};
+use crate::options::{Configured, Options, Warning};
+use crate::settings::{Dialect, Holding, HostSettings, Mac, Script, Scripts, Settings, Transport, VirtualAddress};
 
 /// Exit status when the options were accepted but the daemon could not be set up, as UCARP's.
 const SETUP_FAILED: u8 = 2;
+
+/// Exit status when the configuration has errors.
+const CONFIGURATION_REFUSED: u8 = 1;
 
 /// Why the daemon could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -50,22 +55,57 @@ fn remedy(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied { " (run as root or give CAP_NET_RAW)" } else { "" }
 }
 
-/// Runs the daemon and returns its exit status.
+/// Runs the daemon of a command line and returns its exit status.
 #[must_use]
 pub fn run(options: &Options) -> u8 {
     logging::configure(options.facility, options.debug, options.daemonize);
-    for warning in &options.warnings {
+    tell(&options.warnings);
+    match title(options) {
+        Ok(title) => serve(options.daemonize, || prepare_classic(options, &title)),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Runs the daemon of configuration files and returns its exit status.
+#[must_use]
+pub fn run_configured(configured: &Configured) -> u8 {
+    logging::configure(configured.facility, configured.debug, configured.daemonize);
+    tell(&configured.warnings);
+    // Files are looked at before the first process ends, so that their errors reach the person who typed the command.
+    match load(&configured.file) {
+        Some(settings) => serve(configured.daemonize, || prepare_configured(configured.file.clone(), settings)),
+        None => CONFIGURATION_REFUSED,
+    }
+}
+
+fn tell(warnings: &[Warning]) {
+    for warning in warnings {
         log!(warning.level, "{}", warning.text);
     }
-    let title = match title(options) {
-        Ok(title) => title,
-        Err(error) => return failed(&error),
+}
+
+/// The settings of a configuration file, or `None` after the log has been told all that is wrong with it.
+fn load(file: &Path) -> Option<Settings> {
+    let (problems, settings) = match config::load(file, Purpose::Run) {
+        Ok(loaded) => (loaded.warnings, Some(loaded.settings)),
+        Err(problems) => (problems, None),
     };
-    let readiness = match options.daemonize.then(process::daemonize).transpose() {
+    for problem in problems.iter() {
+        match problem.severity() {
+            Severity::Error => error!("{problem}"),
+            Severity::Warning => warn!("{problem}"),
+        }
+    }
+    settings
+}
+
+/// Prepares an engine, in the background if asked for, and runs it.
+fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Engine, SetupError>) -> u8 {
+    let readiness = match daemonize.then(process::daemonize).transpose() {
         Ok(readiness) => readiness,
         Err(error) => return failed(&SetupError::Daemon(error)),
     };
-    let prepared = prepare(options, &title);
+    let prepared = prepare();
     let status = prepared.as_ref().err().map_or(0, failed);
     if let Some(readiness) = readiness {
         let told = if status == 0 { readiness.ready() } else { readiness.failed(status) };
@@ -75,7 +115,7 @@ pub fn run(options: &Options) -> u8 {
         }
     }
     if let Ok(engine) = prepared {
-        engine.run(options.neutral);
+        engine.run();
     }
     status
 }
@@ -96,8 +136,29 @@ fn title(options: &Options) -> Result<String, SetupError> {
     Ok(name)
 }
 
-/// Opens everything that the daemon works with.
-fn prepare(options: &Options, title: &str) -> Result<Engine, SetupError> {
+/// Opens everything that virtual hosts of configuration files work with. An interface that does not exist is waited for.
+fn prepare_configured(file: PathBuf, settings: Settings) -> Result<Engine, SetupError> {
+    let wanted = [Signal::Usr1, Signal::Usr2, Signal::Child, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
+    let signals = Signals::catch(&wanted).map_err(SetupError::Signals)?;
+    let monitor = Monitor::open().map_err(SetupError::Monitor)?;
+    let reload = Some(Box::new(move || load(&file)) as Box<dyn FnMut() -> Option<Settings>>);
+    let mut engine = Engine::new(Parts { monitor, signals, style: Style::Named, reload });
+    for (name, state, failure) in engine.prepare(settings) {
+        match state {
+            LinkState::Gone => warn!("Interface [{name}] does not exist: waiting for it"),
+            LinkState::Down => warn!("Interface [{name}] is down: waiting until it is up"),
+            LinkState::NoCarrier => warn!("Interface [{name}] has no carrier: waiting until it has"),
+            LinkState::Up(_) => {}
+        }
+        if let Some(source) = failure {
+            return Err(SetupError::Port { name, source });
+        }
+    }
+    Ok(engine)
+}
+
+/// Opens everything that the virtual host of a command line works with.
+fn prepare_classic(options: &Options, title: &str) -> Result<Engine, SetupError> {
     let mut wanted = vec![Signal::Usr1, Signal::Usr2, Signal::Child];
     if options.shutdown {
         wanted.extend([Signal::Hup, Signal::Int, Signal::Quit, Signal::Term]);
@@ -105,48 +166,20 @@ fn prepare(options: &Options, title: &str) -> Result<Engine, SetupError> {
     let signals = Signals::catch(&wanted).map_err(SetupError::Signals)?;
     // The monitor comes first, so that no change between looking and watching is missed.
     let monitor = Monitor::open().map_err(SetupError::Monitor)?;
-    let interface = open_interface(options, title)?;
-    let mut node = Node::new(clock::random_seed());
-    let host = node.add(VirtualHostConfig {
-        link: LINK,
-        vhid: options.vhid,
-        credentials: Credentials::new(
-            Key::from_password(options.password.as_bytes())?,
-            AddressList::new([IpAddr::V4(options.address)]),
-        ),
-        local: Local::v4(options.source),
-        transport: Transport::Multicast { v4: options.group, v6: CARP_GROUP_V6, broadcast: options.no_multicast },
-        mac: MacMode::Interface,
-        interval: Interval { advbase: options.advbase, advskew: options.advskew },
-        dead_ratio: options.dead_ratio,
-        preempt: options.preempt,
-        tie: TieRule::UcarpLittleEndian,
-        pseudo_header_checksum: false,
-    });
-    Ok(Engine::new(Parts {
-        node,
-        host,
-        interface,
-        monitor,
-        signals,
-        scripts: Runner::new(scripts(options, title)),
-        title: format!("{title} id {}", options.vhid),
-        source: IpAddr::V4(options.source),
-        address: IpAddr::V4(options.address),
-    }))
-}
-
-fn open_interface(options: &Options, title: &str) -> Result<Interface, SetupError> {
-    let mut interface = Interface::new(title, options.vhid, options.group, options.ignore_interface_state);
-    interface.look()?;
-    let name = interface.name().to_owned();
-    match interface.state() {
-        LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
-        LinkState::Down => warn!("Interface [{name}] is down: waiting until it is up"),
-        LinkState::NoCarrier => warn!("Interface [{name}] has no carrier: waiting until it has"),
-        LinkState::Up(mac) => info!("Local advertised ethernet address is [{mac}]"),
+    let mut engine = Engine::new(Parts { monitor, signals, style: Style::Classic, reload: None });
+    for (name, state, failure) in
+        engine.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO })
+    {
+        match state {
+            LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
+            LinkState::Down => warn!("Interface [{name}] is down: waiting until it is up"),
+            LinkState::NoCarrier => warn!("Interface [{name}] has no carrier: waiting until it has"),
+            LinkState::Up(mac) => info!("Local advertised ethernet address is [{mac}]"),
+        }
+        if let Some(source) = failure {
+            return Err(SetupError::Port { name, source });
+        }
     }
-    interface.open_or_close().map_err(|source| SetupError::Port { name, source })?;
     match link::addresses() {
         Ok(addresses) if !addresses.iter().any(|(_, address)| *address == options.source) => {
             warn!("The own address {} (-s) is not on this host yet", options.source);
@@ -154,16 +187,40 @@ fn open_interface(options: &Options, title: &str) -> Result<Interface, SetupErro
         Ok(_) => {}
         Err(error) => debug!("Unable to list addresses: {error}"),
     }
-    Ok(interface)
+    Ok(engine)
 }
 
-fn scripts(options: &Options, title: &str) -> Scripts {
-    let mut arguments = vec![OsString::from(title), OsString::from(options.address.to_string())];
-    arguments.extend(options.xparam.clone());
-    Scripts {
-        up: options.up_script.clone(),
-        down: options.down_script.clone(),
-        arguments,
-        time_limit: options.script_timeout,
-    }
+/// The virtual host of the command line.
+fn classic(options: &Options, title: &str) -> Result<HostSettings, SetupError> {
+    let script = |path: &Option<OsString>| {
+        let mut arguments = vec![OsString::from(title), OsString::from(options.address.to_string())];
+        arguments.extend(options.xparam.clone());
+        path.clone().map(|path| Script { path, arguments })
+    };
+    let (v4, v6) = (options.group, CARP_GROUP_V6);
+    Ok(HostSettings {
+        name: title.to_owned(),
+        interface: without_label(title).to_owned(),
+        title: title.to_owned(),
+        vhid: options.vhid,
+        key: Key::from_password(options.password.as_bytes())?,
+        addresses: vec![VirtualAddress { ip: IpAddr::V4(options.address), prefix_len: 32 }],
+        interval: Interval { advbase: options.advbase, advskew: options.advskew },
+        dead_ratio: options.dead_ratio,
+        preempt: options.preempt,
+        transport: if options.no_multicast { Transport::Broadcast { v4, v6 } } else { Transport::Multicast { v4, v6 } },
+        source_v4: Some(options.source),
+        source_v6: None,
+        holding: Holding::Scripts,
+        mac: Mac::Interface,
+        tie: TieRule::UcarpLittleEndian,
+        scripts: Scripts {
+            up: script(&options.up_script),
+            down: script(&options.down_script),
+            neutral: options.neutral,
+            time_limit: options.script_timeout,
+        },
+        ignore_carrier: options.ignore_interface_state,
+        dialect: Dialect::default(),
+    })
 }

@@ -1,18 +1,19 @@
-//! The manual page: it describes exactly the options of the table, and is clean mdoc.
+//! The manual pages: they describe exactly the options and keys of the tables, and are clean mdoc.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
+use ucarp::config::{self, KEYS};
 use ucarp::options::{Facility, Kind, OPTIONS, Opt};
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../man/ucarp.8")
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../man").join(name)
 }
 
 fn page() -> String {
-    fs::read_to_string(path()).expect("the manual page is there")
+    fs::read_to_string(path("ucarp.8")).expect("the manual page is there")
 }
 
 /// The names of an option as the page writes them: `v` and `-vhid`.
@@ -107,9 +108,54 @@ fn every_facility_is_named() {
     }
 }
 
+/// The entries of the page of the configuration file: each key and the text below it on one line.
+fn keys(page: &str) -> Vec<(&str, String)> {
+    let items = page.split("\n.It Ic ").skip(1).filter_map(|item| item.split_once('\n'));
+    let until_end = |text: &str| text.split("\n.El").next().unwrap_or_default().replace('\n', " ");
+    items.map(|(name, text)| (name, until_end(text))).collect()
+}
+
+#[test]
+fn every_key_has_its_entry_with_range_words_and_default() {
+    let page = fs::read_to_string(path("ucarp.toml.5")).expect("the manual page is there");
+    let entries = keys(&page);
+    let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, KEYS.iter().map(|key| key.name).collect());
+    assert_eq!(entries.len(), KEYS.len(), "each once");
+    for key in KEYS {
+        let (_, text) = entries.iter().find(|(name, _)| *name == key.name).expect("it was compared above");
+        let range = match key.kind {
+            config::Kind::Number { least, most } => Some(format!("{least} to {most}")),
+            config::Kind::Duration { .. } | config::Kind::Lease => {
+                key.kind.allowed().split_once("from ").map(|(_, range)| range.split(" such").next().unwrap().to_owned())
+            }
+            _ => None,
+        };
+        if let Some(range) = range {
+            assert!(text.contains(&range), "{}: {range}", key.name);
+        }
+        if let config::Kind::Choice(words) = key.kind {
+            for word in words {
+                assert!(text.split(' ').any(|part| part == *word), "{}: {word}", key.name);
+            }
+        }
+        let sentence = key.default.map(|default| format!("The default is {}.", default.trim_matches('"')));
+        match sentence {
+            Some(sentence) => assert!(text.contains(&sentence), "{}: {sentence}", key.name),
+            None => assert!(!text.contains("The default is"), "{} has no default in the table", key.name),
+        }
+    }
+}
+
 #[test]
 fn mandoc_finds_nothing_to_complain_about() {
-    let output = match Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(path()).output() {
+    for name in ["ucarp.8", "ucarp.toml.5"] {
+        lint(&path(name));
+    }
+}
+
+fn lint(page: &Path) {
+    let output = match Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(page).output() {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound && env::var("CI").as_deref() != Ok("true") => {
             eprintln!("skipped: mandoc is not installed");

@@ -69,6 +69,22 @@ pub enum UsageError {
     /// A shell without completions.
     #[error("no completions for {0} (option --completions: give bash, zsh or fish)")]
     Shell(String),
+    /// An option of a single virtual host beside a configuration file.
+    #[error("option {option} cannot be combined with {config}: {instead}")]
+    BesideConfig {
+        /// The option as typed.
+        option: String,
+        /// The option that asks for a configuration file, as typed.
+        config: String,
+        /// What says the same.
+        instead: String,
+    },
+    /// Two things to do with a configuration file.
+    #[error("--check and --show-config cannot be combined: give one of them")]
+    TwoTasks,
+    /// The path of the configuration file is empty, or there is no working directory that it is relative to.
+    #[error("unable to find the configuration file: {0} (option -c: give its full path)")]
+    ConfigPath(#[source] std::io::Error),
     /// The file of `-o` cannot be used.
     #[error("{0} (option -o)")]
     PasswordFile(#[from] PasswordFileError),
@@ -131,7 +147,9 @@ impl UsageError {
             | Self::UnknownShort(_)
             | Self::Ambiguous { .. }
             | Self::ArgumentMissing(_)
-            | Self::ArgumentUnexpected(_) => Some("try 'ucarp --help'"),
+            | Self::ArgumentUnexpected(_)
+            | Self::BesideConfig { .. }
+            | Self::TwoTasks => Some("try 'ucarp --help'"),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ Example: the address 192.0.2.254, shared by 192.0.2.1 and other hosts
   ucarp -i eth0 -s 192.0.2.1 -v 1 -o /etc/ucarp.pass -a 192.0.2.254 \\
         -u /etc/vip-up.sh -d /etc/vip-down.sh -z -B
 
-The manual page ucarp(8) explains all of it.
+The manual pages ucarp(8) and ucarp.toml(5) explain all of it.
 ";
 
 /// One line: the program and its version.
@@ -28,6 +28,7 @@ pub fn version() -> String {
 pub fn help() -> String {
     let mut text = version();
     text.push_str("\nUsage: ucarp -s IP -v ID -o FILE -a IP [OPTION]...\n");
+    text.push_str("       ucarp -c FILE [-BD] [-f NAME]\n");
     text.push_str("Shares a virtual IP address with other hosts: one of them, the MASTER, holds it.\n\n");
     for option in OPTIONS {
         entry(&mut text, option);

@@ -5,6 +5,7 @@
 
 mod check;
 mod completions;
+mod configured;
 mod error;
 mod facility;
 mod help;
@@ -15,6 +16,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use completions::{Shell, completions};
@@ -30,12 +32,42 @@ pub use table::{Argument, Kind, OPTIONS, Opt, OptionId, Origin};
 pub enum Action {
     /// Run the daemon.
     Run(Box<Options>),
+    /// Do something with a configuration file.
+    Configured(Configured),
     /// Print [`help`] on stdout and exit with status 0.
     Help,
     /// Print [`version`] on stdout and exit with status 0.
     Version,
     /// Print [`completions`] for this shell on stdout and exit with status 0.
     Completions(Shell),
+}
+
+/// What the command line says when a configuration file has the rest.
+#[derive(Debug)]
+pub struct Configured {
+    /// What to do.
+    pub task: ConfigTask,
+    /// The file; its full path, for the daemon changes its directory.
+    pub file: PathBuf,
+    /// `-D`: log debug messages too.
+    pub debug: bool,
+    /// `-B`: run in the background.
+    pub daemonize: bool,
+    /// `-f`: the syslog facility.
+    pub facility: Facility,
+    /// What to log as soon as logging is up, in this order.
+    pub warnings: Vec<Warning>,
+}
+
+/// What to do with a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigTask {
+    /// `-c`: run it.
+    Run,
+    /// `--check`: tell what is wrong with it.
+    Check,
+    /// `--show-config`: print what takes effect.
+    Show,
 }
 
 /// Everything the daemon is told by its command line, checked.

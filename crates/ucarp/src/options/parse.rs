@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::password_file;
 
 use super::check;
+use super::configured::Collected;
 use super::error::printable;
 use super::table::{Kind, OPTIONS, Opt, OptionId, Origin};
 use super::value::{self, NumberFault};
@@ -43,6 +44,7 @@ fn action(arguments: &[OsString], secrets: &mut Vec<SecretArgument>) -> Result<A
     parser.set_short_equals(false);
     let mut options = defaults();
     let mut operands = Vec::new();
+    let mut collected = Collected::default();
     while let Some(argument) = parser.next().expect("what is attached to a long option is taken below") {
         let (option, given) = match argument {
             Arg::Value(_) => {
@@ -66,13 +68,17 @@ fn action(arguments: &[OsString], secrets: &mut Vec<SecretArgument>) -> Result<A
             let index = last_consumed(&mut parser, &lengths);
             secrets.push(SecretArgument { index, offset: lengths[index] - value.len() });
         }
+        collected.take(option, &given, &value);
         // -h and the like stop there and then.
         if let Some(action) = take(&mut options, option, &given, value)? {
             return Ok(action);
         }
     }
     options.warnings.extend(operand_warning(&operands));
-    check::check(options).map(|options| Action::Run(Box::new(options)))
+    match collected.finish(options)? {
+        Ok(action) => Ok(action),
+        Err(options) => check::check(options).map(|options| Action::Run(Box::new(options))),
+    }
 }
 
 /// The index of the argument that the parser has just come to the end of.
@@ -159,6 +165,7 @@ fn take(options: &mut Options, option: &Opt, given: &str, value: OsString) -> Re
         OptionId::NoMulticast => options.no_multicast = true,
         OptionId::Facility => facility(options, given, &value),
         OptionId::Debug => options.debug = true,
+        OptionId::Config | OptionId::Check | OptionId::ShowConfig => {}
         OptionId::Help => return Ok(Some(Action::Help)),
         OptionId::Version => return Ok(Some(Action::Version)),
         OptionId::Completions => return shell(&value).map(|shell| Some(Action::Completions(shell))),

@@ -20,6 +20,19 @@ pub struct Opt {
 }
 
 impl Opt {
+    /// Whether it can stand beside `-c`: who starts the daemon says it, not what the daemon does.
+    pub(super) const fn goes_with_config(&self) -> bool {
+        matches!(
+            self.id,
+            OptionId::Config
+                | OptionId::Check
+                | OptionId::ShowConfig
+                | OptionId::Daemonize
+                | OptionId::Facility
+                | OptionId::Debug
+        )
+    }
+
     /// The documented long name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -103,6 +116,9 @@ pub enum OptionId {
     Help,
     Version,
     Completions,
+    Config,
+    Check,
+    ShowConfig,
 }
 
 /// UCARP 1.5.2 takes any number but 0. With this one a MASTER may already be silent for days.
@@ -110,6 +126,7 @@ pub(super) const LARGEST_DEAD_RATIO: u32 = 1_000_000;
 
 /// Every option, in the order of `--help`.
 pub const OPTIONS: &[Opt] = &[
+    Opt { origin: Origin::New, ..value(OptionId::Config, 'c', &["config"], FILE, "run what FILE and its conf.d say") },
     value(OptionId::Interface, 'i', &["interface"], IF, "network interface; otherwise the first usable one"),
     value(OptionId::Source, 's', &["srcip"], IP, "own (real) address of this host; required"),
     // UCARP documents --mcast, which it accepts as a prefix of the real name. Its -m is documented and not accepted.
@@ -144,6 +161,8 @@ pub const OPTIONS: &[Opt] = &[
     flag(OptionId::Debug, 'D', &["debug"], "log debug messages"),
     flag(OptionId::Help, 'h', &["help"], "print this help"),
     Opt { origin: Origin::New, ..flag(OptionId::Version, 'V', &["version"], "print the version") },
+    new_flag(OptionId::Check, &["check"], "tell all that is wrong with the configuration file"),
+    new_flag(OptionId::ShowConfig, &["show-config"], "print the configuration as it takes effect"),
     new(OptionId::Completions, &["completions"], SHELL, "print completions for bash, zsh or fish"),
 ];
 
@@ -174,7 +193,11 @@ const fn value(
 }
 
 const fn new(id: OptionId, long: &'static [&'static str], argument: Argument, summary: &'static str) -> Opt {
-    Opt { id, short: None, long, argument: Some(argument), summary, default: None, origin: Origin::New }
+    Opt { argument: Some(argument), ..new_flag(id, long, summary) }
+}
+
+const fn new_flag(id: OptionId, long: &'static [&'static str], summary: &'static str) -> Opt {
+    Opt { id, short: None, long, argument: None, summary, default: None, origin: Origin::New }
 }
 
 #[cfg(test)]

@@ -18,14 +18,10 @@ fn runner(directory: &Path, up: &str, down: &str, limit: Duration) -> Runner {
         fs::write(&path, format!("#!/bin/sh\n{body}\necho {name} \"$#\" \"$1\" \"$2\" \"$3\" >>{}\n", log.display()))
             .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        Some(path.into_os_string())
+        let arguments = ["eth0", "10.0.0.100", "a b"].map(OsString::from).to_vec();
+        Some(settings::Script { path: path.into_os_string(), arguments })
     };
-    Runner::new(Scripts {
-        up: script("up", up),
-        down: script("down", down),
-        arguments: ["eth0", "10.0.0.100", "a b"].map(OsString::from).to_vec(),
-        time_limit: limit,
-    })
+    Runner::new(Scripts { up: script("up", up), down: script("down", down), neutral: false, time_limit: limit })
 }
 
 fn log(directory: &Path) -> String {
@@ -126,7 +122,8 @@ fn a_script_that_ignores_the_termination_is_killed() {
 fn a_script_that_cannot_be_executed_changes_nothing_and_is_over_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let mut runner = runner(directory.path(), "", "", Duration::from_secs(60));
-    runner.scripts.up = Some(directory.path().join("missing").into_os_string());
+    runner.scripts.up =
+        Some(settings::Script { path: directory.path().join("missing").into_os_string(), arguments: vec![] });
     assert_eq!(runner.request(now(), Action::Up), Some(Action::Up));
     runner.scripts.up = None;
     assert_eq!(runner.request(now(), Action::Up), Some(Action::Up), "no script at all");

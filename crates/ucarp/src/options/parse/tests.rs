@@ -149,7 +149,9 @@ fn prefixes_mean_what_they_mean_to_ucarp() {
         ("ver", OptionId::Version),
         ("version", OptionId::Version),
         ("sc", OptionId::ScriptTimeout),
-        ("c", OptionId::Completions),
+        ("com", OptionId::Completions),
+        ("show", OptionId::ShowConfig),
+        ("ch", OptionId::Check),
     ] {
         assert_eq!(long(prefix).unwrap().id, id, "--{prefix}");
     }
@@ -165,6 +167,30 @@ fn prefixes_mean_what_they_mean_to_ucarp() {
         let wanted = format!("option '--{prefix}' is ambiguous; possibilities: {candidates}");
         assert_eq!(long(prefix).unwrap_err().to_string(), wanted);
     }
+}
+
+/// What UCARP 1.5.2 makes of every prefix of its long options, by the rule of `getopt_long` and its own names alone.
+#[test]
+fn no_new_option_changes_what_a_prefix_of_a_classic_one_means() {
+    let classic: Vec<&Opt> = OPTIONS.iter().filter(|option| option.origin == Origin::Classic).collect();
+    let mut checked = 0;
+    for name in classic.iter().flat_map(|option| option.long) {
+        for prefix in (1..=name.len()).map(|length| &name[..length]) {
+            let exact = classic.iter().find(|option| option.long.contains(&prefix));
+            let begin = |option: &&&Opt| option.long.iter().any(|long| long.starts_with(prefix));
+            let meant: Vec<OptionId> = match exact {
+                Some(option) => vec![option.id],
+                None => classic.iter().filter(begin).map(|option| option.id).collect(),
+            };
+            match (&meant[..], long(prefix)) {
+                ([only], Ok(found)) => assert_eq!(found.id, *only, "--{prefix}"),
+                ([_, _, ..], Err(UsageError::Ambiguous { .. })) => {}
+                (meant, found) => panic!("--{prefix}: UCARP {meant:?}, here {found:?}"),
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 150, "{checked} prefixes");
 }
 
 #[test]

@@ -1,0 +1,370 @@
+//! The keys of a configuration file. Parser, suggestions, `--show-config` and the checks of manual page and guide read
+//! this table and nothing else.
+
+/// One key.
+#[derive(Debug)]
+pub struct KeySpec {
+    /// Which setting it is.
+    pub id: KeyId,
+    /// Its name.
+    pub name: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// Where it may stand.
+    pub place: Place,
+    /// The value that holds without it, as it would be written; `None` if there is none or it depends on other keys.
+    pub default: Option<&'static str>,
+    /// One line for the reader.
+    pub summary: &'static str,
+    /// The long options of UCARP 1.5.2's command line that say the same.
+    pub classic: &'static [&'static str],
+}
+
+/// Where a key may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before the first table of the main file.
+    Top,
+    /// In `[virtual-host.NAME]`.
+    Host,
+    /// In `[virtual-host.NAME]` or, for all of them, in `[defaults]`.
+    HostOrDefaults,
+}
+
+/// What the value of a key must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number {
+        /// The smallest one allowed.
+        least: u32,
+        /// The largest one allowed.
+        most: u32,
+    },
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A length of time such as `"30s"`, in whole seconds.
+    Duration {
+        /// The shortest one allowed, in seconds.
+        least: u32,
+        /// The longest one allowed, in seconds.
+        most: u32,
+    },
+    /// A length of time as [`Kind::Duration`] with the range [`LEASE_SECONDS`], or `"none"`.
+    Lease,
+    /// The name of a network interface.
+    Interface,
+    /// The label of an address.
+    Label,
+    /// Virtual addresses, each with or without a prefix length.
+    Addresses,
+    /// Addresses of other hosts.
+    Peers,
+    /// An IPv4 address of one host.
+    SourceV4,
+    /// An IPv6 address of one host.
+    SourceV6,
+    /// An IPv4 multicast group.
+    GroupV4,
+    /// An IPv6 multicast group.
+    GroupV6,
+    /// The full path of a file.
+    File,
+    /// A program: its full path, or a list of that and its arguments.
+    Command,
+    /// Any text.
+    Text,
+    /// A password.
+    Password,
+    /// The octets of a key, in hexadecimal digits.
+    Key,
+    /// An Ethernet address.
+    Mac,
+}
+
+/// The shortest and the longest lease, in seconds.
+pub const LEASE_SECONDS: (u32, u32) = (1, 86_400);
+
+impl Kind {
+    /// What is allowed, as the end of a sentence that begins with "must be".
+    #[must_use]
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Flag => "true or false".into(),
+            Self::Number { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Choice(words) => list(words),
+            Self::Duration { least, most } => {
+                format!("a time from {} to {} such as \"30s\" or \"5m\"", duration(least), duration(most))
+            }
+            Self::Lease => {
+                let (least, most) = LEASE_SECONDS;
+                format!("\"none\" or a time from {} to {} such as \"3s\"", duration(least), duration(most))
+            }
+            Self::Interface => "the name of an interface such as \"eth0\", without a label".into(),
+            Self::Label => "1 to 15 octets without blanks, such as \"eth0:vip\"".into(),
+            Self::Addresses => "a list of addresses such as [\"192.0.2.254\", \"2001:db8::fe/64\"]".into(),
+            Self::Peers => "a list of addresses such as [\"192.0.2.2\", \"fe80::2\"]".into(),
+            Self::SourceV4 => "the IPv4 address of this host such as \"192.0.2.1\"".into(),
+            Self::SourceV6 => "the IPv6 address of this host such as \"fe80::1\"".into(),
+            Self::GroupV4 => "an IPv4 multicast group such as \"224.0.0.18\"".into(),
+            Self::GroupV6 => "an IPv6 multicast group such as \"ff02::12\"".into(),
+            Self::File => "the full path of a file".into(),
+            Self::Command => "the full path of a program, or a list of that path and its arguments".into(),
+            Self::Text => "a string".into(),
+            Self::Password => "a string of 1 to 19 octets".into(),
+            Self::Key => "a string of 40 hexadecimal digits".into(),
+            Self::Mac => "an Ethernet address such as \"00:00:5e:00:01:01\"".into(),
+        }
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// Seconds as a configuration file writes them, in the largest unit that needs no fraction.
+pub(super) fn duration(seconds: u32) -> String {
+    for (unit, size) in [("d", 86_400), ("h", 3600), ("m", 60)] {
+        if seconds >= size && seconds.is_multiple_of(size) {
+            return format!("{}{unit}", seconds / size);
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// The settings behind the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the table says what each one is")]
+pub enum KeyId {
+    Grace,
+    Vhid,
+    Addresses,
+    Interface,
+    Password,
+    PasswordFile,
+    AllowReadablePasswordFile,
+    Key,
+    Advbase,
+    Advskew,
+    DeadRatio,
+    Preempt,
+    Transport,
+    Group,
+    Group6,
+    Peers,
+    Routed,
+    Source,
+    Source6,
+    Hold,
+    Lease,
+    Label,
+    Scope,
+    PrefixRoute,
+    Mac,
+    VirtualInterface,
+    Up,
+    Down,
+    Xparam,
+    Neutral,
+    ScriptTimeout,
+    IgnoreCarrier,
+    Tie,
+    LinkLocalDigest,
+    Ipv6Checksum,
+    OpenbsdLladdr,
+}
+
+impl KeyId {
+    /// The key's line of the table.
+    #[must_use]
+    pub fn spec(self) -> &'static KeySpec {
+        KEYS.iter().find(|spec| spec.id == self).expect("the table has every key")
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.spec().name
+    }
+}
+
+const BYTE: Kind = Kind::Number { least: 0, most: 255 };
+
+/// Every key, in the order of documents and of `--show-config`.
+pub const KEYS: &[KeySpec] = &[
+    KeySpec {
+        place: Place::Top,
+        ..key(
+            KeyId::Grace,
+            "grace",
+            Kind::Duration { least: 0, most: 86_400 },
+            "how long the old password and addresses stay accepted after a reload",
+        )
+        .or("\"5m\"")
+    },
+    host(
+        KeyId::Vhid,
+        "vhid",
+        Kind::Number { least: 1, most: 255 },
+        "virtual host id, the same on all hosts of the group",
+    )
+    .like(&["vhid"]),
+    host(KeyId::Addresses, "addresses", Kind::Addresses, "the shared addresses, /32 or /128 unless they say otherwise")
+        .like(&["addr"]),
+    key(KeyId::Interface, "interface", Kind::Interface, "where to advertise").like(&["interface"]),
+    key(KeyId::Password, "password", Kind::Password, "the password of the group").like(&["pass"]),
+    key(KeyId::PasswordFile, "password-file", Kind::File, "a file whose first line is the password")
+        .like(&["passfile"]),
+    key(
+        KeyId::AllowReadablePasswordFile,
+        "allow-readable-password-file",
+        Kind::Flag,
+        "take a password file that other users can read or change",
+    )
+    .or("false"),
+    key(KeyId::Key, "key", Kind::Key, "the 20 octets of the key instead of a password"),
+    key(KeyId::Advbase, "advbase", BYTE, "whole seconds between advertisements").or("1").like(&["advbase"]),
+    key(KeyId::Advskew, "advskew", BYTE, "what is added to them, in 1/256 s").or("0").like(&["advskew"]),
+    key(
+        KeyId::DeadRatio,
+        "dead-ratio",
+        Kind::Number { least: 1, most: 1_000_000 },
+        "a MASTER silent for this many advbases is dead",
+    )
+    .or("3")
+    .like(&["deadratio"]),
+    key(KeyId::Preempt, "preempt", Kind::Flag, "take over from a MASTER of lower rank").or("false").like(&["preempt"]),
+    key(
+        KeyId::Transport,
+        "transport",
+        Kind::Choice(&["multicast", "broadcast", "unicast"]),
+        "how advertisements reach the other hosts",
+    )
+    .or("\"multicast\"")
+    .like(&["nomcast"]),
+    key(KeyId::Group, "group", Kind::GroupV4, "the multicast group of IPv4")
+        .or("\"224.0.0.18\"")
+        .like(&["mcast", "mcastip"]),
+    key(KeyId::Group6, "group6", Kind::GroupV6, "the multicast group of IPv6").or("\"ff02::12\""),
+    key(KeyId::Peers, "peers", Kind::Peers, "the other hosts of the group, with unicast"),
+    key(KeyId::Routed, "routed", Kind::Flag, "accept peers behind routers, with unicast").or("false"),
+    key(KeyId::Source, "source", Kind::SourceV4, "the IPv4 address to advertise from").like(&["srcip"]),
+    key(KeyId::Source6, "source6", Kind::SourceV6, "the IPv6 address to advertise from"),
+    key(KeyId::Hold, "hold", Kind::Choice(&["native", "scripts"]), "who adds and removes the addresses")
+        .or("\"native\""),
+    key(KeyId::Lease, "lease", Kind::Lease, "how long the kernel keeps an address of a dead daemon"),
+    key(KeyId::Label, "label", Kind::Label, "the label of the IPv4 addresses"),
+    key(KeyId::Scope, "scope", Kind::Choice(&["global", "link", "host"]), "the scope of the IPv4 addresses")
+        .or("\"global\""),
+    key(KeyId::PrefixRoute, "prefix-route", Kind::Flag, "let the kernel make a route for each prefix").or("true"),
+    key(KeyId::Mac, "mac", Kind::Choice(&["interface", "virtual"]), "which Ethernet address clients see")
+        .or("\"interface\""),
+    key(KeyId::VirtualInterface, "virtual-interface", Kind::Interface, "the interface with the virtual MAC"),
+    key(KeyId::Up, "up", Kind::Command, "what to run on becoming MASTER").like(&["upscript"]),
+    key(KeyId::Down, "down", Kind::Command, "what to run on leaving MASTER, and at start").like(&["downscript"]),
+    key(KeyId::Xparam, "xparam", Kind::Text, "a third argument of scripts that are given without a list")
+        .like(&["xparam"]),
+    key(KeyId::Neutral, "neutral", Kind::Flag, "do not run the down script at start").or("false").like(&["neutral"]),
+    key(
+        KeyId::ScriptTimeout,
+        "script-timeout",
+        Kind::Duration { least: 1, most: 3600 },
+        "end a script that runs longer",
+    )
+    .or("\"1m\""),
+    key(KeyId::IgnoreCarrier, "ignore-carrier", Kind::Flag, "stay MASTER when the cable is unplugged")
+        .or("false")
+        .like(&["ignoreifstate"]),
+    key(KeyId::Tie, "tie", Kind::Choice(&["ucarp", "numeric", "kernel"]), "who stays when two MASTERs are equal")
+        .or("\"ucarp\""),
+    key(
+        KeyId::LinkLocalDigest,
+        "link-local-digest",
+        Kind::Choice(&["omit", "include"]),
+        "whether digests cover IPv6 link-local addresses",
+    )
+    .or("\"omit\""),
+    key(
+        KeyId::Ipv6Checksum,
+        "ipv6-checksum",
+        Kind::Choice(&["plain", "pseudo-header"]),
+        "what checksums cover over IPv6",
+    )
+    .or("\"plain\""),
+    key(
+        KeyId::OpenbsdLladdr,
+        "openbsd-lladdr",
+        Kind::Mac,
+        "the lladdr that OpenBSD peers have set on their carp interface",
+    ),
+];
+
+const fn key(id: KeyId, name: &'static str, kind: Kind, summary: &'static str) -> KeySpec {
+    KeySpec { id, name, kind, place: Place::HostOrDefaults, default: None, summary, classic: &[] }
+}
+
+const fn host(id: KeyId, name: &'static str, kind: Kind, summary: &'static str) -> KeySpec {
+    KeySpec { place: Place::Host, ..key(id, name, kind, summary) }
+}
+
+impl KeySpec {
+    const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn like(self, classic: &'static [&'static str]) -> Self {
+        Self { classic, ..self }
+    }
+}
+
+/// The key of that name.
+pub(super) fn find(name: &str) -> Option<&'static KeySpec> {
+    KEYS.iter().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::options::{OPTIONS, Origin};
+
+    #[test]
+    fn names_and_settings_are_unique_and_kebab_case() {
+        let names: BTreeSet<&str> = KEYS.iter().map(|spec| spec.name).collect();
+        let settings: BTreeSet<KeyId> = KEYS.iter().map(|spec| spec.id).collect();
+        assert_eq!((names.len(), settings.len()), (KEYS.len(), KEYS.len()));
+        for name in names {
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
+        }
+    }
+
+    /// What is left has no place in a file: who runs the daemon says it, or it is always so.
+    #[test]
+    fn every_classic_option_has_its_key() {
+        let keys: BTreeSet<&str> = KEYS.iter().flat_map(|spec| spec.classic).copied().collect();
+        let mut left = BTreeSet::new();
+        for name in OPTIONS.iter().filter(|option| option.origin == Origin::Classic).flat_map(|option| option.long) {
+            if !keys.contains(name) {
+                left.insert(*name);
+            }
+        }
+        assert_eq!(left, BTreeSet::from(["daemonize", "debug", "facility", "help", "shutdown"]));
+    }
+
+    #[test]
+    fn times_are_written_in_the_largest_whole_unit() {
+        for (seconds, text) in
+            [(0, "0s"), (1, "1s"), (59, "59s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "90m"), (86_400, "1d")]
+        {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The open way to a segment: advertisements come in, anything goes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+
+use ucarp_sys::filter::{self, VhidSet};
+use ucarp_sys::membership::Membership;
+use ucarp_sys::packet::{Family, Options, PacketSocket};
+use ucarp_sys::raw::RawSocket;
+
+use super::Needs;
+
+/// A burst of one advertisement of each virtual host must fit into a socket's queue, several times over: all masters of
+/// a segment may have started in the same moment.
+const BURSTS: u32 = 4;
+
+/// What a waiting frame takes at most, with the memory of a network card's driver.
+const FRAME_BYTES: u32 = 2304;
+
+/// What the kernel's usual limit holds anyway.
+const FEW: usize = 16;
+
+/// The sockets on one link.
+pub struct Port {
+    index: u32,
+    needs: Needs,
+    v4: Option<PacketSocket>,
+    v6: Option<PacketSocket>,
+    memberships: BTreeMap<IpAddr, Membership>,
+    unicast_v4: Option<RawSocket>,
+    unicast_v6: Option<RawSocket>,
+}
+
+impl Port {
+    /// Opens what is needed on the link `index`.
+    ///
+    /// # Errors
+    ///
+    /// A socket or a membership was refused.
+    pub fn open(index: u32, needs: &Needs) -> io::Result<Self> {
+        let (v4, v6, memberships) = (None, None, BTreeMap::new());
+        let mut port = Self { index, needs: Needs::default(), v4, v6, memberships, unicast_v4: None, unicast_v6: None };
+        port.adapt(needs)?;
+        Ok(port)
+    }
+
+    /// The index of the link.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Becomes what is needed. What is needed still is not touched: no frame is lost or read twice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Port::open`]; the rest stays as it was.
+    pub fn adapt(&mut self, needs: &Needs) -> io::Result<()> {
+        if *needs == self.needs {
+            return Ok(());
+        }
+        adapt_socket(&mut self.v4, self.index, Family::Ipv4, (&self.needs.v4, &needs.v4), needs.fixed)?;
+        adapt_socket(&mut self.v6, self.index, Family::Ipv6, (&self.needs.v6, &needs.v6), needs.fixed)?;
+        self.memberships.retain(|group, _| needs.groups.contains(group));
+        for group in &needs.groups {
+            if !self.memberships.contains_key(group) {
+                let membership = match group {
+                    IpAddr::V4(group) => Membership::join(self.index, *group)?,
+                    IpAddr::V6(group) => Membership::join_v6(self.index, *group)?,
+                };
+                self.memberships.insert(*group, membership);
+            }
+        }
+        adapt_raw(&mut self.unicast_v4, needs.unicast.0, || RawSocket::open_v4(self.index))?;
+        adapt_raw(&mut self.unicast_v6, needs.unicast.1, || RawSocket::open_v6(self.index))?;
+        self.needs = needs.clone();
+        Ok(())
+    }
+
+    /// The sockets that frames arrive on.
+    pub fn sockets(&self) -> impl Iterator<Item = &PacketSocket> {
+        self.v4.iter().chain(&self.v6)
+    }
+
+    /// Sends a frame of any kind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PacketSocket::send`].
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.sockets().next().map_or(Err(io::ErrorKind::NotConnected.into()), |socket| socket.send(frame))
+    }
+
+    /// Sends an IP packet to wherever the routing table says.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RawSocket::send`].
+    pub fn send_packet(&self, destination: IpAddr, packet: &[u8]) -> io::Result<()> {
+        let socket = if destination.is_ipv4() { &self.unicast_v4 } else { &self.unicast_v6 };
+        socket.as_ref().map_or(Err(io::ErrorKind::NotConnected.into()), |socket| socket.send(packet))
+    }
+}
+
+fn adapt_socket(
+    socket: &mut Option<PacketSocket>,
+    index: u32,
+    family: Family,
+    (before, now): (&BTreeSet<u8>, &BTreeSet<u8>),
+    fixed: bool,
+) -> io::Result<()> {
+    let filter = || filter::advertisements_of(&now.iter().copied().collect::<VhidSet>());
+    if now.is_empty() || (before.len() <= FEW && now.len() > FEW) {
+        *socket = None;
+    }
+    if now.is_empty() {
+        return Ok(());
+    }
+    if let Some(socket) = socket {
+        if before != now {
+            socket.replace_filter(&filter())?;
+        }
+    } else {
+        let hosts = u32::try_from(now.len()).expect("there are 255 numbers");
+        let receive_buffer_bytes = (now.len() > FEW).then_some(hosts * BURSTS * FRAME_BYTES);
+        let options = Options { family, lock_filter: fixed, receive_buffer_bytes };
+        *socket = Some(PacketSocket::open_with(index, &filter(), &options)?);
+    }
+    Ok(())
+}
+
+fn adapt_raw(
+    socket: &mut Option<RawSocket>,
+    needed: bool,
+    open: impl FnOnce() -> io::Result<RawSocket>,
+) -> io::Result<()> {
+    if !needed {
+        *socket = None;
+    } else if socket.is_none() {
+        *socket = Some(open()?);
+    }
+    Ok(())
+}

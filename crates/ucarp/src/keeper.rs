@@ -1,0 +1,396 @@
+//! Holds virtual addresses for the virtual hosts that ask for it: adds, renews and removes many at once.
+//!
+//! An address is held by a lease that each advertisement renews. Whatever becomes of this process, the kernel removes
+//! the address when the lease is over.
+
+mod arrival;
+mod place;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use carp_core::node::HostId;
+use carp_core::time::Instant;
+use log::error;
+use ucarp_sys::address::{self, Assignment, Found, Lease, Scope};
+use ucarp_sys::netlink::{Connection, Failure};
+
+use crate::settings::{self, HostSettings, Mac, Native, VirtualAddress};
+use place::{Parents, Place, Virtual};
+
+/// An address that could not be removed is tried again after this time.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// After so many advertisements without its addresses a MASTER leaves the address to another host.
+const MOST_FAILURES: u32 = 3;
+
+/// Addresses that others remove more often than this within [`FIGHT`] are left to another host.
+const MOST_REMOVALS: usize = 5;
+
+/// How long a removal counts.
+const FIGHT: Duration = Duration::from_secs(60);
+
+/// What a virtual host wants of its addresses; only the last wish counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// To have them, anew or for longer.
+    Have,
+    /// To be without them.
+    Lack,
+}
+
+/// What has come of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The addresses are there, after they were not: they can be announced.
+    Claimed(HostId),
+    /// The addresses are gone.
+    Released(HostId),
+    /// The addresses cannot be held on this host: another one should.
+    Hopeless(HostId),
+}
+
+/// The addresses of one virtual host.
+struct Holding {
+    /// What begins its lines in the log.
+    who: String,
+    native: Native,
+    addresses: Vec<VirtualAddress>,
+    place: Place,
+    /// What has been added and not removed.
+    held: Vec<Assignment>,
+    /// All of them have been there since the last claim.
+    complete: bool,
+    failures: u32,
+    removals: VecDeque<Instant>,
+}
+
+/// Holds the addresses of all virtual hosts whose addresses are not a matter of scripts.
+#[derive(Default)]
+pub struct Keeper {
+    connection: Option<Connection>,
+    holdings: BTreeMap<HostId, Holding>,
+    wishes: BTreeMap<HostId, Wish>,
+    owners: BTreeMap<(u32, IpAddr), HostId>,
+    retry: Option<Instant>,
+    parents: Parents,
+}
+
+impl Keeper {
+    /// Takes care of a virtual host's addresses from now on. None is there yet.
+    pub fn add(&mut self, host: HostId, who: &str, settings: &HostSettings, native: &Native) {
+        let holding = Holding {
+            who: who.to_owned(),
+            native: native.clone(),
+            addresses: settings.addresses.clone(),
+            place: Place::new(settings),
+            held: Vec::new(),
+            complete: false,
+            failures: 0,
+            removals: VecDeque::new(),
+        };
+        self.holdings.insert(host, holding);
+    }
+
+    /// Whether the addresses of this virtual host are held here.
+    #[must_use]
+    pub fn keeps(&self, host: HostId) -> bool {
+        self.holdings.contains_key(&host)
+    }
+
+    /// Whether some of the addresses that are held here for this virtual host are not there.
+    #[must_use]
+    pub fn lacks_some(&self, host: HostId) -> bool {
+        self.holdings.get(&host).is_some_and(|holding| !holding.complete)
+    }
+
+    /// The virtual host's addresses and how they are held are these from now on. What is not wanted any more goes at
+    /// once; what is new comes if the others are there.
+    pub fn change(&mut self, host: HostId, who: &str, settings: &HostSettings, native: &Native) {
+        let Some(holding) = self.holdings.get_mut(&host) else { return };
+        let was_held = !holding.held.is_empty();
+        let same = |place: &Assignment| {
+            settings
+                .addresses
+                .iter()
+                .any(|address| address.ip == place.address && address.prefix_len == place.prefix_len)
+        };
+        // The kernel changes only the time of an address that is there.
+        let remade = (&holding.native.label, holding.native.scope, holding.native.noprefixroute)
+            != (&native.label, native.scope, native.noprefixroute);
+        let (stay, go): (Vec<_>, Vec<_>) = holding.held.drain(..).partition(|place| same(place) && !remade);
+        holding.held = stay;
+        who.clone_into(&mut holding.who);
+        holding.native = native.clone();
+        settings.addresses.clone_into(&mut holding.addresses);
+        if was_held {
+            holding.complete = false;
+            self.wishes.insert(host, Wish::Have);
+        }
+        if !go.is_empty() {
+            self.remove_now(&go);
+        }
+    }
+
+    /// Forgets a virtual host that has given its addresses up.
+    pub fn remove(&mut self, host: HostId) {
+        self.wishes.remove(&host);
+        self.holdings.remove(&host);
+        let virtual_ones: Vec<_> =
+            self.holdings.values_mut().filter_map(|holding| holding.place.virtual_one()).collect();
+        self.parents.restore_unless(|parent| virtual_ones.iter().any(|place| place.parent() == Some(parent)));
+    }
+
+    /// The virtual host wants its addresses, or to keep them for longer.
+    pub fn want(&mut self, host: HostId) {
+        self.wishes.insert(host, Wish::Have);
+    }
+
+    /// As [`Keeper::want`], for a virtual host that has just become MASTER.
+    pub fn claim(&mut self, host: HostId) {
+        if let Some(holding) = self.holdings.get_mut(&host) {
+            (holding.complete, holding.failures) = (false, 0);
+            self.want(host);
+        }
+    }
+
+    /// The virtual host wants to be without its addresses.
+    pub fn release(&mut self, host: HostId) {
+        if self.keeps(host) {
+            self.wishes.insert(host, Wish::Lack);
+        }
+    }
+
+    /// Whether a wish of this virtual host has not come true.
+    #[must_use]
+    pub fn is_wishing(&self, host: HostId) -> bool {
+        self.wishes.contains_key(&host)
+    }
+
+    /// Whether nothing is wished that has not come true.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.wishes.is_empty()
+    }
+
+    /// When a wish is tried again.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.retry
+    }
+
+    /// Whether an address is held on this interface.
+    #[must_use]
+    pub fn holds(&self, index: u32, address: IpAddr) -> bool {
+        self.owners.contains_key(&(index, address))
+    }
+
+    /// Does what is wished, all in one go: first what has to go, then what has to come.
+    pub fn settle(&mut self, now: Instant) -> Vec<Outcome> {
+        if self.wishes.is_empty() || connection(&mut self.connection).is_none() {
+            return Vec::new();
+        }
+        self.retry = None;
+        let wishes = std::mem::take(&mut self.wishes);
+        let of = |wanted| wishes.iter().filter(move |(_, wish)| **wish == wanted).map(|(host, _)| *host);
+        let (slow, quick): (Vec<_>, Vec<_>) = of(Wish::Lack).partition(|host| self.has_virtual_interface(*host));
+        // Removing an interface takes its time; addresses that are gone at once need not wait for it.
+        let mut outcomes = if quick.is_empty() || slow.is_empty() {
+            self.remove_all(now, slow.into_iter().chain(quick).collect())
+        } else {
+            self.wishes.extend(slow.into_iter().map(|host| (host, Wish::Lack)));
+            self.retry = Some(now);
+            self.remove_all(now, quick)
+        };
+        outcomes.extend(self.put_all(&of(Wish::Have).collect::<Vec<_>>()));
+        outcomes
+    }
+
+    fn has_virtual_interface(&self, host: HostId) -> bool {
+        self.holdings.get(&host).is_some_and(|holding| matches!(holding.place, Place::Virtual(_)))
+    }
+
+    fn remove_all(&mut self, now: Instant, hosts: Vec<HostId>) -> Vec<Outcome> {
+        let Some(connection) = &mut self.connection else { return Vec::new() };
+        let mut places = Vec::new();
+        for host in &hosts {
+            places.extend(self.holdings.get(host).into_iter().flat_map(|holding| holding.held.iter().copied()));
+        }
+        for place in &places {
+            self.owners.remove(&(place.index, place.address));
+        }
+        let mut results = address::remove(connection, &places).into_iter();
+        for host in &hosts {
+            let Some(holding) = self.holdings.get_mut(host) else { continue };
+            let who = &holding.who;
+            let results: Vec<_> = results.by_ref().take(holding.held.len()).collect();
+            let mut results = results.into_iter();
+            holding.held.retain(|_| {
+                let failure = results.next().and_then(Result::err);
+                failure.inspect(|failure| error!("{who}{failure}: trying again")).is_some()
+            });
+        }
+        place::lower(connection, virtual_ones(&mut self.holdings, &hosts));
+        let mut outcomes = Vec::new();
+        for host in hosts {
+            let Some(holding) = self.holdings.get_mut(&host) else { continue };
+            let stays = holding.place.virtual_one().is_some_and(|place| place.exists());
+            if holding.held.is_empty() && !stays {
+                outcomes.push(Outcome::Released(host));
+            } else {
+                self.wishes.insert(host, Wish::Lack);
+                self.retry = Some(now + RETRY);
+            }
+        }
+        outcomes
+    }
+
+    fn put_all(&mut self, hosts: &[HostId]) -> Vec<Outcome> {
+        let Some(connection) = &mut self.connection else { return Vec::new() };
+        place::raise(connection, virtual_ones(&mut self.holdings, hosts));
+        let mut leases = Vec::new();
+        for host in hosts {
+            if let Some(holding) = self.holdings.get(host) {
+                holding.lease(&mut leases);
+            }
+        }
+        let mut results = address::put(connection, &leases).into_iter().zip(&leases);
+        let mut outcomes = Vec::new();
+        for host in hosts {
+            let Some(holding) = self.holdings.get_mut(host) else { continue };
+            let count = if holding.place.index().is_some() { holding.addresses.len() } else { 0 };
+            let results: Vec<_> = results.by_ref().take(count).collect();
+            for (result, lease) in &results {
+                if result.is_ok() && self.owners.insert((lease.at.index, lease.at.address), *host).is_none() {
+                    holding.held.push(lease.at);
+                }
+            }
+            let refused = results.iter().filter_map(|(result, _)| result.as_ref().err());
+            outcomes.extend(holding.judge(count > 0, refused).map(|verdict| verdict(*host)));
+        }
+        outcomes
+    }
+
+    /// Something may have removed addresses: looks which of those that are held are not there, and wants them back
+    /// unless they were to go anyway. Returns what is missing, with the virtual host that has it.
+    pub fn verify(&mut self, now: Instant) -> Vec<(HostId, IpAddr)> {
+        if self.owners.is_empty() {
+            return Vec::new();
+        }
+        let Some(found) = self.list() else { return Vec::new() };
+        let there: std::collections::BTreeSet<Assignment> = found.iter().map(|found| found.at).collect();
+        let mut missing = Vec::new();
+        for (host, holding) in &mut self.holdings {
+            let lost: Vec<_> = holding.held.extract_if(.., |place| !there.contains(place)).collect();
+            if lost.is_empty() {
+                continue;
+            }
+            let wanted = self.wishes.get(host) != Some(&Wish::Lack);
+            for place in lost {
+                self.owners.remove(&(place.index, place.address));
+                if wanted {
+                    missing.push((*host, place.address));
+                }
+            }
+            holding.complete = false;
+            holding.place.doubt();
+            if wanted {
+                holding.removals.retain(|removal| now - *removal < FIGHT);
+                holding.removals.push_back(now);
+                self.wishes.insert(*host, Wish::Have);
+            }
+        }
+        missing
+    }
+
+    /// Every address of this host; none if the kernel does not tell.
+    pub fn addresses(&mut self) -> Vec<Found> {
+        self.list().unwrap_or_default()
+    }
+
+    fn list(&mut self) -> Option<Vec<Found>> {
+        let found = address::list(connection(&mut self.connection)?);
+        found.inspect_err(|failure| error!("Unable to list addresses: {failure}")).ok()
+    }
+
+    fn remove_now(&mut self, places: &[Assignment]) {
+        for place in places {
+            self.owners.remove(&(place.index, place.address));
+        }
+        if let Some(connection) = connection(&mut self.connection) {
+            for failure in address::remove(connection, places).into_iter().filter_map(Result::err) {
+                error!("{failure}: its lease will end");
+            }
+        }
+    }
+}
+
+impl Holding {
+    fn lease(&self, leases: &mut Vec<Lease>) {
+        let Some(index) = self.place.index() else { return };
+        let valid = (self.native.lease > 0).then(|| Duration::from_secs(self.native.lease.into()));
+        leases.extend(self.addresses.iter().map(|address| {
+            let at = Assignment { index, address: address.ip, prefix_len: address.prefix_len };
+            let label = self.native.label.clone().filter(|_| address.ip.is_ipv4());
+            Lease {
+                label,
+                scope: match self.native.scope {
+                    settings::Scope::Global => Scope::Global,
+                    settings::Scope::Link => Scope::Link,
+                    settings::Scope::Host => Scope::Host,
+                },
+                noprefixroute: self.native.noprefixroute,
+                ..Lease::new(at, valid)
+            }
+        }));
+    }
+
+    /// What has to be told after the addresses were put.
+    fn judge<'a>(
+        &mut self,
+        has_interface: bool,
+        refused: impl Iterator<Item = &'a Failure>,
+    ) -> Option<fn(HostId) -> Outcome> {
+        let mut complete = has_interface;
+        for failure in refused {
+            complete = false;
+            if self.failures == 0 {
+                error!("{}{failure}", self.who);
+            }
+        }
+        if complete {
+            self.failures = 0;
+            let first = !std::mem::replace(&mut self.complete, true);
+            if self.removals.len() > MOST_REMOVALS {
+                let seconds = FIGHT.as_secs();
+                error!("{}Addresses were removed {} times in {seconds} s", self.who, self.removals.len());
+                self.removals.clear();
+                return Some(Outcome::Hopeless);
+            }
+            return first.then_some(Outcome::Claimed);
+        }
+        self.failures += 1;
+        (self.failures == MOST_FAILURES).then_some(Outcome::Hopeless)
+    }
+}
+
+/// The interfaces with virtual Ethernet addresses of these virtual hosts, in ascending order, with what begins their
+/// lines in the log.
+fn virtual_ones<'a>(
+    holdings: &'a mut BTreeMap<HostId, Holding>,
+    hosts: &'a [HostId],
+) -> impl Iterator<Item = (&'a str, &'a mut Virtual)> {
+    let of_hosts = holdings.iter_mut().filter(|(host, _)| hosts.binary_search(host).is_ok());
+    of_hosts.filter_map(|(_, holding)| Some((holding.who.as_str(), holding.place.virtual_one()?)))
+}
+
+/// The connection to the kernel, opened when it is first needed.
+fn connection(connection: &mut Option<Connection>) -> Option<&mut Connection> {
+    if connection.is_none() {
+        *connection =
+            Connection::open().inspect_err(|error: &io::Error| error!("Unable to reach the kernel: {error}")).ok();
+    }
+    connection.as_mut()
+}

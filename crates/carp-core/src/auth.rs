@@ -14,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::wire::MacAddr;
 use crate::wire::advertisement::{DIGEST_LEN, KIND, VERSION};
@@ -44,7 +44,7 @@ pub enum KeyError {
 
 /// The key of a virtual host, wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key([u8; KEY_LEN]);
+pub struct Key(Zeroizing<[u8; KEY_LEN]>);
 
 impl Key {
     /// The key of a password: its bytes, padded with zeros.
@@ -61,22 +61,16 @@ impl Key {
         if let Some(position) = password.iter().position(|byte| *byte == 0) {
             return Err(KeyError::ContainsNul(position));
         }
-        let mut key = Self([0; KEY_LEN]);
-        key.0[..password.len()].copy_from_slice(password);
-        Ok(key)
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        key[..password.len()].copy_from_slice(password);
+        Ok(Self(key))
     }
 
     /// A key as a kernel holds it. For peers whose key no password gives: set through an ioctl or netlink, or with
     /// bytes left over from a longer password that `ifconfig` has changed in place.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        self.0.zeroize();
+    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 }
 
@@ -160,7 +154,7 @@ impl Authenticator {
     }
 
     fn build(key: &Key, lladdr: &[u8], vhid: u8, addresses: &AddressList) -> Self {
-        let mut prefix = Hmac::<Sha1>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
+        let mut prefix = Hmac::<Sha1>::new_from_slice(&*key.0).expect("HMAC takes a key of any length");
         prefix.update(&[VERSION, KIND]);
         prefix.update(lladdr);
         prefix.update(&[vhid]);

@@ -110,9 +110,9 @@ fn passwords_of_1_to_19_bytes_are_accepted() {
         let key = Key::from_password(&std::vec![b'x'; len]).unwrap();
         let mut expected = [0; 20];
         expected[..len].fill(b'x');
-        assert_eq!(key.0, expected);
+        assert_eq!(*key.0, expected);
     }
-    assert_eq!(Key::from_bytes([7; 20]).0, [7; 20]);
+    assert_eq!(Key::from_bytes([7; 20]).0.as_slice(), [7; 20]);
 }
 
 #[test]

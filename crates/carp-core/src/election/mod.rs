@@ -225,7 +225,7 @@ impl Election {
         let former = core::mem::replace(&mut self.config, config);
         let same_rank = former.interval == self.config.interval;
         match (self.state, stalled) {
-            (State::Master, Some(silent)) if !same_rank => {
+            (State::Master, Some(silent)) => {
                 self.step_down_after_stall(now, Reason::Stalled { silent, master: None }, effects);
             }
             (State::Master, None) if !same_rank => self.answer(now, effects),
@@ -416,7 +416,7 @@ impl Election {
 
     /// Advertises soon, out of turn, so that a rival hears of us; at most one in [`ANSWER_GAP`].
     fn answer(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let earliest = self.last_sent + ANSWER_GAP;
+        let earliest = self.last_sent + ANSWER_GAP.min(self.config.interval.duration());
         if earliest <= now {
             self.deadline = Some(now);
             self.advertise(now, effects);

@@ -53,3 +53,18 @@ fn a_takeover_after_a_goodbye_is_not_put_off() {
     subject.reconfigure(1000, (2, 0), 3);
     assert_eq!(subject.deadline_millis(), takeover);
 }
+
+#[test]
+fn a_master_whose_interval_becomes_very_short_is_not_taken_for_stalled() {
+    let mut subject = Subject::master();
+    subject.reconfigure(3500, (0, 20), 3);
+    let due = subject.deadline_millis();
+    assert_eq!(subject.time_out(due), State::Master);
+}
+
+#[test]
+fn a_stalled_master_is_not_helped_out_of_it_by_a_larger_dead_ratio() {
+    let mut subject = Subject::master();
+    subject.reconfigure(3391 + 5000, (1, 100), 10);
+    assert_eq!(subject.time_out(3391 + 5000), State::Backup);
+}

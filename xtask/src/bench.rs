@@ -1,5 +1,7 @@
-//! What a client sees of a failover: ours and Debian's `ucarp` side by side, in a laboratory of network namespaces.
+//! Figures, taken in a laboratory of network namespaces. Here: what a client sees of a failover, ours and Debian's `ucarp`
+//! side by side. [`scale`]: what many virtual hosts cost.
 
+pub(crate) mod scale;
 mod scene;
 mod table;
 

@@ -6,7 +6,16 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::failures::{Collector, Failure};
 use crate::tally::{Counts, Tally};
+
+/// How a run of tests ended.
+#[derive(Debug)]
+pub(crate) struct TestRun {
+    pub(crate) success: bool,
+    pub(crate) counts: Counts,
+    pub(crate) failures: Vec<Failure>,
+}
 
 /// The cargo that started us, or the one in PATH.
 fn cargo() -> Command {
@@ -40,33 +49,36 @@ pub(crate) fn build(arguments: &[&str]) -> io::Result<bool> {
     Ok(cargo().arg("build").args(arguments).status()?.success())
 }
 
-/// Runs `cargo test` with these arguments and environment, passes its output through and counts the tests. Whether it
-/// succeeded, and the counts.
+/// Runs `cargo test` with these arguments and environment, passes its output through, counts the tests and collects what
+/// failed.
 ///
 /// # Errors
 ///
 /// Cargo cannot be run, or the output cannot be passed on.
-pub(crate) fn test(arguments: &[String], environment: &[(&str, OsString)]) -> io::Result<(bool, Counts)> {
+pub(crate) fn test(arguments: &[String], environment: &[(&str, OsString)]) -> io::Result<TestRun> {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]).args(arguments);
     command.envs(environment.iter().map(|(name, value)| (name, value))).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut output = child.stdout.take().expect("standard output was piped just now");
-    let mut tally = Tally::default();
-    let copied = copy(&mut output, &mut tally);
+    let (mut tally, mut collector) = (Tally::default(), Collector::default());
+    let copied = copy(&mut output, |piece| {
+        tally.read(piece);
+        collector.read(piece);
+    });
     let success = child.wait()?.success();
     copied?;
-    Ok((success, tally.counts()))
+    Ok(TestRun { success, counts: tally.counts(), failures: collector.failures() })
 }
 
-fn copy(from: &mut impl Read, tally: &mut Tally) -> io::Result<()> {
+fn copy(from: &mut impl Read, mut read: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = [0; 8192];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(length) => {
                 let piece = &buffer[..length];
-                tally.read(piece);
+                read(piece);
                 let mut to = io::stdout().lock();
                 to.write_all(piece)?;
                 to.flush()?;

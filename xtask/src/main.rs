@@ -5,6 +5,8 @@ mod bench;
 mod cargo;
 mod debian;
 mod demo;
+mod failures;
+mod fuzz;
 mod sim;
 mod tally;
 mod test;
@@ -17,12 +19,17 @@ use std::process::ExitCode;
 const TASKS: &str = "\
 Tasks of ucarp-rs, run as `cargo xtask TASK`:
 
-  test [--quick]              build the daemon, run all tests, then the compliance suite against Debian's ucarp,
-                              ours and mixed groups; as root on Debian it installs what is missing.
-                              --quick leaves out the compliance suite and the demo
+  test [--quick]              build the daemon, run all tests, then the configured daemon's suite, and the compliance
+                              suite against Debian's ucarp, ours and mixed groups; as root on Debian it installs
+                              what is missing. --quick leaves out these suites and the demo
   demo                        two hosts share an address, one dies: a failover to look at, in 10 seconds
   sim --seeds N               simulated groups with faults, judged by checkers; `sim` alone lists what else it can
+  fuzz [--minutes N | --seconds N] [TARGET...]
+                              fuzz targets, all unless named, for a minute each unless told otherwise; wants a nightly
+                              compiler, and cargo-fuzz, which it installs where CI is set
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
+  bench scale [--hosts N] [--seconds N] [--runs N]
+                              what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
 ";
 
 fn main() -> ExitCode {
@@ -54,7 +61,9 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
         ("demo", _) => Err(demo::run(rest).into()),
         ("sim", _) => Err(sim::run(rest).into()),
+        ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
+        ("bench", ["scale", options @ ..]) => Ok(bench::scale::run(options)?),
         _ => Err(format!("no such task: {}\n\n{TASKS}", command_line(arguments)).into()),
     }
 }

@@ -25,7 +25,8 @@
 //!    one that is slower, if it preempts or if its dead time is not longer than that interval. After it handed over it
 //!    waits for 3 s more, after a stall for one interval. A well MASTER of ours advertises every interval. While a node
 //!    of ours is well and BACKUP, some well node is MASTER again within its dead time plus D. And a MASTER of ours that
-//!    steps down for a peer leaves a MASTER behind, in groups of ours alone whose nodes all hear each other in order.
+//!    steps down for a peer leaves a MASTER behind, in groups of ours alone whose nodes all hear each other in order,
+//!    unless a goodbye is on its way.
 //! 3. [`Rule::Settled`], after the last fault. Within a bound that follows from the dead times (3 s for a handover,
 //!    twice the longest wait, four delays and scripts; more with twins and with UCARP) exactly one node is MASTER, none
 //!    that preempts is faster, and nothing changes any more.
@@ -33,11 +34,23 @@
 //!    down script) without being MASTER for longer than the two scripts take, and a MASTER has begun to take it within
 //!    the time of a down script that may still run. No goodbye while the address is held, none that nobody asked for,
 //!    nothing at all after it. Nothing is sent by a node that is not MASTER. No advertisement after a silence that is
-//!    longer than peers wait, and none sooner than 0.3 s or half an interval after the last.
+//!    longer than peers wait, and none sooner than 0.3 s or half an interval after the last. Every advertisement and
+//!    every goodbye goes out once in each family, or once to each peer.
 //! 5. [`Rule::Grounds`], always, for ours. No takeover without silence for the dead time (1.2 intervals after a lost
 //!    tie), a goodbye, or a slower master that preemption or the dead time displaces; none within 3 s of a handover. No
 //!    step down without a better or equal master, a link lost, a long silence of its own, or a command, which ends in a
 //!    goodbye. A node that was told to end does not come back. No deadline that is served without any effect.
+//!
+//! *Both families.* An advertisement is heard if either of its frames is. Two nodes hear each other if in each direction
+//! some family is clear. Equal ones must go by the same: IPv4 where both directions of it are clear, and IPv6 when for
+//! three intervals nothing has come over IPv4 either way. (Where IPv4 comes one way only, they may disagree.)
+//!
+//! *Reloads.* From the moment of a reload the new rank and the new answer to preempt count: a MASTER tells a new rank
+//! within 0.3 s, a BACKUP waits for the new dead time from where it counted before, and nobody changes its state for it.
+//! Other credentials do not count as a change at all while every node gets them within the grace time of the first one:
+//! all understand each other throughout. Only a node that is late may be without the others, from the end of the grace
+//! time until the end of its own. What a node must understand is what its operator gave it: the present credentials, and
+//! the former ones for twice the grace time after its reload.
 //!
 //! Groups with foreign nodes have weaker bounds where their protocol can do no better: for two masters, one interval
 //! more for each foreign node, and for UCARP the second by which it reads late, twice, and its up script, which stops

@@ -3,6 +3,7 @@
 mod hosts;
 mod interfaces;
 mod outputs;
+mod pulse;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -27,6 +28,7 @@ use crate::report;
 use crate::scripts::Action;
 use crate::settings::Settings;
 use hosts::Hosted;
+use pulse::Pulse;
 
 /// Frames that are read from a socket in one turn of the loop before timers get their chance. Far more than a socket's
 /// queue holds, so that after a stall everything is heard before anything is decided.
@@ -83,6 +85,7 @@ pub struct Engine {
     leaving: BTreeSet<HostId>,
     poller: Poller,
     complaints: Complaints,
+    pulse: Pulse,
     shutting_down: bool,
     frame: Vec<u8>,
 }
@@ -116,6 +119,7 @@ impl Engine {
             leaving: BTreeSet::new(),
             poller: Poller::new(),
             complaints: Complaints::default(),
+            pulse: Pulse::default(),
             shutting_down: false,
             frame: vec![0; LONGEST_FRAME],
         }
@@ -164,11 +168,13 @@ impl Engine {
     /// One turn: first everything that came in, links before frames, then what is due, and in the end what all of it
     /// means for the addresses.
     fn turn(&mut self, arrivals: &Arrivals) {
+        self.pulse.begin(now());
         let removals = if arrivals.monitor { self.read_monitor() } else { None };
         if arrivals.signals {
             self.read_signals();
         }
         let now = self.hear_everything(arrivals.frames);
+        self.pulse.begin(now);
         self.retry_interfaces(now);
         self.poll_busy(now);
         self.node.handle_timeout(now);
@@ -235,7 +241,7 @@ impl Engine {
             match signal {
                 Signal::Usr1 => self.tell_states(),
                 Signal::Usr2 => self.command_all(now, Command::HandOver),
-                Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => self.reload(now),
+                Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => self.reload(),
                 Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.shutting_down => {
                     info!("Told to end by {signal}");
                     self.shutting_down = true;

@@ -166,16 +166,12 @@ impl Interface {
     }
 
     /// The addresses that advertisements can come from: the first one of IPv4, and a link-local one of IPv6 that is
-    /// ready, of those that are not `virtual`.
+    /// ready.
     #[must_use]
-    pub fn sources(
-        &self,
-        addresses: &[Found],
-        is_virtual: impl Fn(IpAddr) -> bool,
-    ) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let own = |found: &&Found| Some(found.at.index) == self.index() && !is_virtual(found.at.address);
+    pub fn sources(&self, candidates: &[Found]) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+        let own = |found: &&Found| Some(found.at.index) == self.index();
         let mut sources = (None, None);
-        for found in addresses.iter().filter(own) {
+        for found in candidates.iter().filter(own) {
             match found.at.address {
                 IpAddr::V4(address) => sources.0 = sources.0.or(Some(address)),
                 IpAddr::V6(address) if address.is_unicast_link_local() && !found.tentative => {

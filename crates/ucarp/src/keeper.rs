@@ -29,6 +29,9 @@ const MOST_FAILURES: u32 = 3;
 /// Addresses that others remove more often than this within [`FIGHT`] are left to another host.
 const MOST_REMOVALS: usize = 5;
 
+/// Removals that follow each other faster count as one: `ip addr flush` takes away what comes back, up to ten times.
+const EPISODE: Duration = Duration::from_millis(500);
+
 /// How long a removal counts.
 const FIGHT: Duration = Duration::from_secs(60);
 
@@ -175,6 +178,13 @@ impl Keeper {
         self.wishes.is_empty()
     }
 
+    /// What is wished is looked at again at once.
+    pub fn postpone(&mut self, now: Instant) {
+        if !self.wishes.is_empty() {
+            self.retry = Some(now);
+        }
+    }
+
     /// When a wish is tried again.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -213,13 +223,10 @@ impl Keeper {
     }
 
     fn remove_all(&mut self, now: Instant, hosts: Vec<HostId>) -> Vec<Outcome> {
-        let Some(connection) = &mut self.connection else { return Vec::new() };
+        let Some(connection) = self.connection.as_mut().filter(|_| !hosts.is_empty()) else { return Vec::new() };
         let mut places = Vec::new();
         for host in &hosts {
             places.extend(self.holdings.get(host).into_iter().flat_map(|holding| holding.held.iter().copied()));
-        }
-        for place in &places {
-            self.owners.remove(&(place.index, place.address));
         }
         let mut results = address::remove(connection, &places).into_iter();
         for host in &hosts {
@@ -227,9 +234,17 @@ impl Keeper {
             let who = &holding.who;
             let results: Vec<_> = results.by_ref().take(holding.held.len()).collect();
             let mut results = results.into_iter();
-            holding.held.retain(|_| {
-                let failure = results.next().and_then(Result::err);
-                failure.inspect(|failure| error!("{who}{failure}: trying again")).is_some()
+            holding.held.retain(|place| {
+                let Some(Err(failure)) = results.next() else {
+                    let key = (place.index, place.address);
+                    // A successor of this virtual host may have it by now.
+                    if self.owners.get(&key) == Some(host) {
+                        self.owners.remove(&key);
+                    }
+                    return false;
+                };
+                error!("{who}{failure}: trying again");
+                true
             });
         }
         place::lower(connection, virtual_ones(&mut self.holdings, &hosts));
@@ -263,7 +278,9 @@ impl Keeper {
             let count = if holding.place.index().is_some() { holding.addresses.len() } else { 0 };
             let results: Vec<_> = results.by_ref().take(count).collect();
             for (result, lease) in &results {
-                if result.is_ok() && self.owners.insert((lease.at.index, lease.at.address), *host).is_none() {
+                // Nearly always it was there and has got more time.
+                if result.is_ok() && !holding.held.contains(&lease.at) {
+                    self.owners.insert((lease.at.index, lease.at.address), *host);
                     holding.held.push(lease.at);
                 }
             }
@@ -298,7 +315,9 @@ impl Keeper {
             holding.place.doubt();
             if wanted {
                 holding.removals.retain(|removal| now - *removal < FIGHT);
-                holding.removals.push_back(now);
+                if holding.removals.back().is_none_or(|last| now - *last >= EPISODE) {
+                    holding.removals.push_back(now);
+                }
                 self.wishes.insert(*host, Wish::Have);
             }
         }
@@ -382,8 +401,10 @@ fn virtual_ones<'a>(
     holdings: &'a mut BTreeMap<HostId, Holding>,
     hosts: &'a [HostId],
 ) -> impl Iterator<Item = (&'a str, &'a mut Virtual)> {
-    let of_hosts = holdings.iter_mut().filter(|(host, _)| hosts.binary_search(host).is_ok());
-    of_hosts.filter_map(|(_, holding)| Some((holding.who.as_str(), holding.place.virtual_one()?)))
+    // Most have none, which is seen sooner than who they are.
+    let all =
+        holdings.iter_mut().filter_map(|(host, holding)| Some((host, &holding.who, holding.place.virtual_one()?)));
+    all.filter(|(host, ..)| hosts.binary_search(host).is_ok()).map(|(_, who, place)| (who.as_str(), place))
 }
 
 /// The connection to the kernel, opened when it is first needed.

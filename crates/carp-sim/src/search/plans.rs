@@ -65,26 +65,38 @@ pub fn quick() -> Vec<Plan> {
 
 fn dual_stack() -> Vec<Plan> {
     let (low, high, worse) = (node(OURS, 1, 0, 5), node(OURS, 1, 0, 9), node(OURS, 1, 128, 9));
+    let (equal, ranked) = ([low, high], [low, worse]);
+    let three = [low, node(OURS, 1, 0, 7), high];
     let broken = &[Loss, Duplication, Links][..];
-    let equal = [low, high];
+    let both = |plan| over(Families::Both, plan);
+    let contrary = |plan| over(Families::Contrary, plan);
+    let filtered = |plan| over(Families::Filtered, plan);
     vec![
-        over(Families::Contrary, plan("dual, equal: start", &equal, 4, &[], expect(0, [0, 0, 0, 0]))),
-        over(Families::Contrary, plan("dual, equal: healing", &equal, 4, &[Healing], expect(0, [0, 0, 0, 0]))),
-        over(
-            Families::Filtered,
-            plan("dual, equal: IPv4 filtered, broken links", &equal, 3, broken, expect(0, [0, 0, 0, 0])),
-        ),
-        over(Families::Both, plan("dual, equal: loss", &equal, 4, &[Loss], expect(0, [0, 0, 0, 0]))),
-        over(Families::Contrary, plan("dual, equal: contrary, loss", &equal, 4, &[Loss], expect(0, [0, 0, 0, 0]))),
-        over(Families::Both, plan("dual, skew 0/128: broken links", &[low, worse], 4, broken, expect(0, [0, 0, 0, 0]))),
-        over(
-            Families::Both,
-            plan("dual, skew 0/128: commands", &[low, worse], 2, &[Loss, Commands], expect(0, [0, 0, 0, 0])),
-        ),
-        over(
-            Families::Both,
-            plan("dual, skew 0/128: stalls", &[low, worse], 2, &[Loss, Stalls], expect(0, [0, 0, 0, 0])),
-        ),
+        contrary(plan("dual, equal: start", &equal, 4, &[], expect(3_514, [1250, 3000, 0, 4250]))),
+        contrary(plan("dual, equal: healing", &equal, 4, &[Healing], expect(6_833, [2250, 3000, 0, 4250]))),
+        both(plan("dual, equal: loss", &equal, 4, &[Loss], expect(20_318, [2250, 3000, 0, 4250]))),
+        // The one loses by IPv4 and the other by IPv6, when two frames over IPv4 are lost or late.
+        contrary(plan("dual, equal, contrary: loss", &equal, 4, &[Loss], expect(72_681, [2250, 3250, 3250, 5500]))),
+        // As over one family, to the world.
+        filtered(plan("dual, equal, no IPv4: broken links", &equal, 3, broken, expect(6_654, [2250, 3250, 0, 4500]))),
+        both(plan("dual, skew 0/128: broken links", &ranked, 4, broken, expect(17_662, [1250, 3750, 0, 3750]))),
+        both(plan(
+            "dual, skew 0/128: commands",
+            &ranked,
+            2,
+            &[Loss, Commands],
+            expect(151_738, [1250, 6500, 6500, 6750]),
+        )),
+        both(plan("dual, skew 0/128: stalls", &ranked, 2, &[Loss, Stalls], expect(580_716, [1250, 3750, 3500, 3750]))),
+        both(plan("dual, equal: broken links", &equal, 3, broken, expect(88_046, [2250, 3250, 0, 4750]))),
+        contrary(plan("three dual, equal: start", &three, 2, &[], expect(202_321, [1250, 3000, 0, 4250]))),
+        contrary(calm(plan(
+            "three dual, equal: calm healing",
+            &three,
+            0,
+            &[Healing],
+            expect(79_081, [2000, 3000, 0, 3000]),
+        ))),
     ]
 }
 
@@ -215,6 +227,16 @@ pub fn thorough() -> Vec<Plan> {
     let broken = &[Loss, Duplication, Links][..];
     vec![
         plan("three of ours, equal: loss", &[low, middle, high], 2, &[Loss], expect(4_723_628, [2500, 3000, 0, 4250])),
+        over(
+            Families::Contrary,
+            plan(
+                "dual, equal: commands",
+                &[low, high],
+                2,
+                &[Loss, Commands],
+                expect(2_985_550, [2250, 6000, 6000, 7250]),
+            ),
+        ),
         fine(plan("fine: ours, equal: broken links", &[low, high], 3, broken, expect(25_937, [1800, 3200, 0, 4000]))),
         fine(plan(
             "fine: ours, skew 0/128: broken links",

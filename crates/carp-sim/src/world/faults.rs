@@ -13,6 +13,9 @@ use crate::machine::{Birth, Input, Machine, Reload};
 use crate::scripts::Scripts;
 use crate::spec::{Credentials, Family, Spec};
 
+/// What a reload is told that changes no credentials.
+const USUAL_GRACE: Duration = Duration::from_secs(60);
+
 /// How much earlier the grace time ends for the checkers, and how much later a late node is understood: more than clocks
 /// drift from each other meanwhile.
 const LEEWAY: Duration = Duration::from_millis(100);
@@ -117,7 +120,7 @@ impl World {
         if let Some(stall) = &mut host.stall {
             return stall.missed.push(Missed::Reload(fault));
         }
-        let mut reload = Reload { spec: host.spec, credentials: host.credentials, grace: Duration::ZERO };
+        let mut reload = Reload { spec: host.spec, credentials: host.credentials, grace: USUAL_GRACE };
         match fault {
             Fault::Rekey { edition, grace, .. } => {
                 (reload.credentials, reload.grace) = (Credentials::right(edition), grace);

@@ -1,5 +1,6 @@
 //! The virtual hosts at work: how they come, change and go.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig}
 use carp_core::node::{Command, HostId, LinkState};
 use carp_core::time::Instant;
 use log::{info, warn};
+use ucarp_sys::address::Found;
 
 use super::{Engine, Style, link_id, now};
 use crate::interface::Interface;
@@ -47,6 +49,12 @@ impl Hosted {
         self.scripts.next_deadline()
     }
 
+    /// How long its advertisements can be late without another host taking over.
+    pub(super) fn patience(&self) -> Duration {
+        let HostSettings { interval, dead_ratio, .. } = &self.settings;
+        interval.peers_dead_time(*dead_ratio).saturating_sub(interval.duration())
+    }
+
     /// Whether nobody has to look for the addresses that its advertisements come from.
     pub(super) fn knows_its_sources(&self) -> bool {
         let speaks = |v4: bool| match &self.settings.transport {
@@ -56,11 +64,9 @@ impl Hosted {
         (self.settings.source_v4.is_some() || !speaks(true)) && (self.settings.source_v6.is_some() || !speaks(false))
     }
 
-    /// Whether it can become what `new` says without leaving the group.
-    fn can_become(&self, new: &HostSettings, interface: &Interface) -> bool {
-        let kind = |settings: &HostSettings| mem::discriminant(&settings.holding);
-        let old = &self.settings;
-        interface.name() == new.interface && old.vhid == new.vhid && kind(old) == kind(new) && old.mac == new.mac
+    /// Whether it can become what `new` says of the same vhid on the same interface, without leaving the group.
+    fn can_become(&self, new: &HostSettings) -> bool {
+        mem::discriminant(&self.settings.holding) == mem::discriminant(&new.holding) && self.settings.mac == new.mac
     }
 
     fn config(&self, local: Local) -> VirtualHostConfig {
@@ -121,6 +127,7 @@ impl Engine {
     /// Starts the virtual hosts that were prepared.
     pub(super) fn start(&mut self) {
         let now = now();
+        self.pulse.begin(now);
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             self.begin(now, host);
         }
@@ -141,8 +148,8 @@ impl Engine {
     }
 
     /// Adds virtual hosts to the core. Their interfaces know of them afterwards.
-    fn add_all(&mut self, all: Vec<HostSettings>) -> Vec<HostId> {
-        let mut added = Vec::new();
+    fn add_all(&mut self, all: Vec<HostSettings>) -> BTreeSet<HostId> {
+        let mut added = BTreeSet::new();
         for settings in all {
             let index = self.interface(&settings.interface);
             let hosted = Hosted::new(settings, self.parts.style, index);
@@ -153,7 +160,7 @@ impl Engine {
                 self.keeper.add(host, &hosted.who, &hosted.settings, native);
             }
             self.hosts.insert(host, hosted);
-            added.push(host);
+            added.insert(host);
         }
         for index in 0..self.interfaces.len() {
             let needs = self.needs_of(index);
@@ -180,24 +187,32 @@ impl Engine {
     }
 
     /// Reads the settings anew and becomes what they say. Bad ones change nothing.
-    pub(super) fn reload(&mut self, now: Instant) {
+    pub(super) fn reload(&mut self) {
         let Some(settings) = self.parts.reload.as_mut().and_then(|reload| reload()) else {
             warn!("Reload: the configuration has errors, so nothing has changed");
             return;
         };
+        // Reading it may have taken its time.
+        let now = now();
+        self.pulse.begin(now);
+        let candidates = self.candidates();
+        let present: BTreeMap<_, _> = self
+            .hosts
+            .iter()
+            .filter(|(host, _)| !self.leaving.contains(host))
+            .map(|(host, hosted)| ((hosted.settings.interface.clone(), hosted.settings.vhid), *host))
+            .collect();
         let mut fresh = Vec::new();
-        let mut kept = Vec::new();
+        let mut kept = BTreeSet::new();
         let (mut changed, mut same) = (0, 0);
         for new in settings.hosts {
-            let known = self.hosts.iter().find(|(host, hosted)| {
-                !self.leaving.contains(host) && hosted.can_become(&new, &self.interfaces[hosted.interface])
-            });
-            let Some((host, hosted)) = known else {
+            let namesake = present.get(&(new.interface.clone(), new.vhid)).copied();
+            let Some(host) = namesake.filter(|host| self.hosts[host].can_become(&new)) else {
                 fresh.push(new);
                 continue;
             };
-            let (host, is_same) = (*host, hosted.settings == new);
-            kept.push(host);
+            let is_same = self.hosts[&host].settings == new;
+            kept.insert(host);
             if is_same {
                 same += 1;
                 if settings.grace.is_zero() {
@@ -205,7 +220,7 @@ impl Engine {
                 }
             } else {
                 changed += 1;
-                self.change(now, host, new, settings.grace);
+                self.change(now, host, new, settings.grace, &candidates);
             }
         }
         let gone: Vec<_> = self
@@ -231,8 +246,7 @@ impl Engine {
         self.carry_out(now);
     }
 
-    fn change(&mut self, now: Instant, host: HostId, new: HostSettings, grace: Duration) {
-        let found = self.keeper.addresses();
+    fn change(&mut self, now: Instant, host: HostId, new: HostSettings, grace: Duration, candidates: &[Found]) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let old = mem::replace(&mut hosted.settings, new);
         hosted.who = who(self.parts.style, &hosted.settings);
@@ -243,7 +257,7 @@ impl Engine {
         if let Holding::Native(native) = &hosted.settings.holding {
             self.keeper.change(host, &hosted.who, &hosted.settings, native);
         }
-        let config = hosted.config(self.local(hosted, &found));
+        let config = hosted.config(self.local(hosted, candidates));
         let grace_matters = config.credentials != self.node.config(host).credentials && !grace.is_zero();
         if grace_matters {
             info!(

@@ -157,20 +157,27 @@ impl Engine {
         if self.hosts.values().all(Hosted::knows_its_sources) {
             return;
         }
-        let found = self.keeper.addresses();
+        let candidates = self.candidates();
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
-            let local = self.local(&self.hosts[&host], &found);
+            let local = self.local(&self.hosts[&host], &candidates);
             self.node.set_local(now, host, local);
         }
         self.carry_out(now);
     }
 
-    /// The addresses that a virtual host's advertisements come from.
-    pub(super) fn local(&self, hosted: &Hosted, found: &[Found]) -> Local {
+    /// The addresses of this host that are not shared with others.
+    pub(super) fn candidates(&mut self) -> Vec<Found> {
+        let mut found = self.keeper.addresses();
         let shared: BTreeSet<IpAddr> =
             self.hosts.values().flat_map(|hosted| hosted.settings.addresses.iter().map(|address| address.ip)).collect();
+        found.retain(|found| !shared.contains(&found.at.address));
+        found
+    }
+
+    /// The addresses that a virtual host's advertisements come from, out of those of [`Engine::candidates`].
+    pub(super) fn local(&self, hosted: &Hosted, candidates: &[Found]) -> Local {
         let interface = &self.interfaces[hosted.interface];
-        let (v4, v6) = interface.sources(found, |address| shared.contains(&address));
+        let (v4, v6) = interface.sources(candidates);
         let forwarding = sysctl::read(sysctl::Family::Ipv6, interface.name(), "forwarding");
         Local {
             v4: hosted.settings.source_v4.or(v4).unwrap_or(Ipv4Addr::UNSPECIFIED),

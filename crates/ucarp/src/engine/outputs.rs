@@ -6,8 +6,8 @@ use carp_core::node::{Command, HostId, LinkId, Output, Purpose};
 use carp_core::time::Instant;
 use log::{debug, error, warn};
 
-use super::Engine;
 use super::interfaces::Removals;
+use super::{Engine, STALL};
 use crate::complaints::Subject;
 use crate::keeper::Outcome;
 use crate::report;
@@ -53,6 +53,9 @@ impl Engine {
         purpose: Purpose,
         send: impl FnOnce(&crate::interface::Port) -> std::io::Result<()>,
     ) {
+        if purpose != Purpose::Goodbye && self.is_outdated(host) {
+            return;
+        }
         let index = link.0 as usize;
         let Some(port) = self.interfaces[index].port() else { return };
         match send(port) {
@@ -67,8 +70,21 @@ impl Engine {
         }
     }
 
+    /// Whether this process was held up for so long since it decided what it is doing that another host may have taken
+    /// this virtual host over.
+    fn is_outdated(&mut self, host: HostId) -> bool {
+        let held_up = self.pulse.longest_step(super::now());
+        held_up >= STALL && self.hosts.get(&host).is_some_and(|hosted| held_up >= hosted.patience())
+    }
+
     /// Lets addresses come and go as the decisions of this turn want it, and the decisions follow the addresses.
     pub(super) fn settle(&mut self, now: Instant) {
+        let held_up = self.pulse.longest_step(super::now());
+        if held_up >= STALL && self.hosts.values().any(|hosted| held_up >= hosted.patience()) {
+            // The next turn comes at once, and decides anew.
+            self.keeper.postpone(now);
+            return;
+        }
         for _ in 0..MOST_ROUNDS {
             let outcomes = self.keeper.settle(now);
             if outcomes.is_empty() {

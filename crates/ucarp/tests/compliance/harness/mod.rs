@@ -3,6 +3,7 @@
 mod ending;
 mod forger;
 mod group;
+mod moments;
 mod observe;
 
 use std::env;
@@ -14,7 +15,8 @@ use std::process::Command;
 pub use ending::Ending;
 pub use forger::{Forger, correct_checksums, correct_ip_checksum};
 pub use group::{Group, Node, QUICK, SOON, VIP};
-pub use observe::{between, in_parallel, later, triples, wait_until_time};
+pub use moments::{between, in_parallel, later, wait_until_time};
+pub use observe::triples;
 
 /// The program that is meant to be replaced, as Debian installs it.
 const ORIGINAL: &str = "/usr/sbin/ucarp";

@@ -1,9 +1,6 @@
 //! What a group shows to those who watch it: who advertises, announces, says goodbye and holds the address, and when.
-//!
-//! Times are nanoseconds of `CLOCK_BOOTTIME`, as those of frames and lines.
 
 use std::net::IpAddr;
-use std::thread;
 use std::time::Duration;
 
 use carp_core::timing::Interval;
@@ -12,34 +9,10 @@ use carp_core::wire::frame::Received;
 use super::Program;
 use super::forger::Forger;
 use super::group::{Group, Node, SOON};
+use super::moments::between;
 
 /// How long exactly one node must have been heard, and hold the address, to count as the one MASTER.
 const SETTLED: Duration = Duration::from_secs(3);
-
-/// The time from one moment to a later one.
-pub fn between(from: u64, to: u64) -> Duration {
-    Duration::from_nanos(to.saturating_sub(from))
-}
-
-/// The moment `duration` after `at`.
-pub fn later(at: u64, duration: Duration) -> u64 {
-    at + u64::try_from(duration.as_nanos()).expect("tests do not last for centuries")
-}
-
-/// Lets time pass until `at`: what is watched is what happens, or does not happen, until then.
-pub fn wait_until_time(at: u64) {
-    thread::sleep(between(netlab::now(), at));
-}
-
-/// Runs one case for several groups at the same time. They are idle most of the time, and what they wait for is long.
-pub fn in_parallel<T: Send>(cases: impl IntoIterator<Item = T>, case: impl Fn(T) + Sync) {
-    let case = &case;
-    thread::scope(|scope| {
-        for one in cases {
-            scope.spawn(move || case(one));
-        }
-    });
-}
 
 /// What three hosts run: the same on all, or in a run of mixed groups every mixture in every order.
 pub fn triples() -> Vec<[Program; 3]> {

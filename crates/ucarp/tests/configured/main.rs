@@ -1,0 +1,24 @@
+//! The daemon that runs from configuration files, with real addresses of the kernel in network namespaces.
+//!
+//! `UCARP_OURS` names the program; without it that is the one that cargo has just built.
+
+#![expect(unreachable_pub, reason = "the harness is a small library for the cases beside it")]
+
+mod harness;
+
+mod checking;
+mod crashes;
+mod families;
+mod handover;
+mod kernels;
+mod leftovers;
+mod links;
+mod native;
+mod reload;
+mod removals;
+mod rollout;
+mod scale;
+mod teardown;
+mod ucarp;
+mod unicast;
+mod virtual_mac;

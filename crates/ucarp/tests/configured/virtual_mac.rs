@@ -6,7 +6,9 @@ use std::time::Duration;
 use netlab::{Host, Prober, now};
 use ucarp_sys::sysctl::{self, Family};
 
-use crate::harness::{DEFAULTS, EAGER, SOON, Segment, ip, later, node, virtual_host, wait_until_time, web};
+use crate::harness::{
+    DEFAULTS, EAGER, SOON, Segment, in_parallel, ip, later, node, virtual_host, wait_until_time, web,
+};
 
 const V4: &str = "10.0.0.100";
 const V6: &str = "fd00::100";
@@ -36,27 +38,32 @@ fn requests(segment: &Segment, since: u64, client: &Host, address: IpAddr) -> us
 
 #[test]
 fn each_question_for_the_address_and_for_the_hosts_own_gets_one_answer() {
-    let segment = Segment::new();
-    let (mut master, mut backup) = segment.pair();
-    let client = segment.host(204);
-    master.start(&web(&[V4], &format!("{EAGER}\nmac = \"virtual\"")));
-    segment.wait_for_announcement(&master.host, ip(V4), 0);
-    backup.start(&web(&[V4], "advskew = 50\nmac = \"virtual\""));
-    segment.wait_for_advertisement(&master.host, 1, now());
-    for (address, mac) in [(V4, VIRTUAL_MAC), ("10.0.0.2", master.host.mac()), ("10.0.0.3", backup.host.mac())] {
-        let since = now();
-        for _ in 0..5 {
-            node::run_on(&client, "ip", &["neigh", "flush", "dev", "eth0"]);
-            let prober = Prober::start(&client, ip(address), Duration::from_millis(50)).expect("it can be asked");
-            assert!(prober.wait_for_answer(now(), SOON).is_some(), "{address} does not answer");
+    in_parallel(["virtual", "interface"], |mac| {
+        let segment = Segment::new();
+        let (mut master, mut backup) = segment.pair();
+        let client = segment.host(204);
+        master.start(&web(&[V4], &format!("{EAGER}\nmac = \"{mac}\"")));
+        segment.wait_for_announcement(&master.host, ip(V4), 0);
+        backup.start(&web(&[V4], &format!("advskew = 50\nmac = \"{mac}\"")));
+        segment.wait_for_advertisement(&master.host, 1, now());
+        let of_address = if mac == "virtual" { VIRTUAL_MAC } else { master.host.mac() };
+        for (address, expected) in [(V4, of_address), ("10.0.0.2", master.host.mac()), ("10.0.0.3", backup.host.mac())]
+        {
+            let since = now();
+            for _ in 0..5 {
+                node::run_on(&client, "ip", &["neigh", "flush", "dev", "eth0"]);
+                let prober = Prober::start(&client, ip(address), Duration::from_millis(50)).expect("it can be asked");
+                assert!(prober.wait_for_answer(now(), SOON).is_some(), "{address} does not answer");
+            }
+            // A second answer would come within milliseconds.
+            wait_until_time(later(now(), Duration::from_millis(200)));
+            segment.catch_up();
+            let asked = requests(&segment, since, &client, ip(address));
+            assert!(asked >= 5, "it was asked {asked} times");
+            let answers = replies(&segment, since, ip(address));
+            assert_eq!(answers, vec![expected.to_vec(); asked], "{address} with mac = {mac:?}");
         }
-        // A second answer would come within milliseconds.
-        wait_until_time(later(now(), Duration::from_millis(200)));
-        segment.catch_up();
-        let (asked, answers) = (requests(&segment, since, &client, ip(address)), replies(&segment, since, ip(address)));
-        assert!(asked >= 5, "it was asked {asked} times");
-        assert_eq!(answers, vec![mac.to_vec(); asked], "{address}");
-    }
+    });
 }
 
 #[test]

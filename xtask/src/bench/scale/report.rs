@@ -76,8 +76,11 @@ fn cell(line: &Line, runs: &[Measured]) -> String {
     figures.sort_by(f64::total_cmp);
     let (Some(least), Some(most)) = (figures.first(), figures.last()) else { return "-".to_owned() };
     let middle = figures.len() / 2;
-    let median =
-        if figures.len().is_multiple_of(2) { f64::midpoint(figures[middle - 1], figures[middle]) } else { figures[middle] };
+    let median = if figures.len().is_multiple_of(2) {
+        f64::midpoint(figures[middle - 1], figures[middle])
+    } else {
+        figures[middle]
+    };
     let [median, least, most] = [median, *least, *most].map(line.write);
     if least == most { median } else { format!("{median} ({least} to {most})") }
 }

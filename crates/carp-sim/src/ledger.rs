@@ -143,8 +143,8 @@ pub(crate) fn every(rank: Interval) -> Duration {
 struct Link {
     /// Since when every frame has arrived in time.
     clear_since: [Option<Moment>; 2],
-    /// Since when no frame has arrived.
-    stopped_since: [Option<Moment>; 2],
+    /// Since when no frame of IPv4 has arrived.
+    stopped_since: Option<Moment>,
 }
 
 impl Link {
@@ -169,7 +169,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(specs: &[Spec], bounds: Bounds) -> Self {
-        let link = Link { clear_since: [Some(Moment::default()); 2], stopped_since: [None; 2] };
+        let link = Link { clear_since: [Some(Moment::default()); 2], stopped_since: None };
         let links = vec![link; specs.len() * specs.len()];
         let nodes = specs.iter().copied().map(NodeFacts::new).collect();
         Self { now: Moment::default(), nodes, links, bounds }
@@ -182,8 +182,8 @@ impl Ledger {
         let since = |flag: bool, since: Option<Moment>| flag.then(|| since.unwrap_or(now));
         for (index, family) in Family::BOTH.into_iter().enumerate() {
             link.clear_since[index] = since(quality.is_clear(family), link.clear_since[index]);
-            link.stopped_since[index] = since(quality.stops(family), link.stopped_since[index]);
         }
+        link.stopped_since = since(quality.stops(Family::V4), link.stopped_since);
     }
 
     /// Records whether a node is well from now on.
@@ -195,7 +195,7 @@ impl Ledger {
     /// Since when two nodes have been able to hear each other and to react.
     ///
     /// With different ranks any family will do in each direction. With equal ones both must go by the same family: that
-    /// is IPv4 where it is spoken, and IPv6 when for three intervals nothing has come over IPv4 either way.
+    /// is IPv4 where it is spoken, and IPv6 when for three intervals nothing from anybody has come over IPv4 to either.
     pub(crate) fn connected_since(&self, a: usize, b: usize) -> Option<Moment> {
         let size = self.nodes.len();
         let (one, other) = (&self.nodes[a], &self.nodes[b]);
@@ -209,11 +209,18 @@ impl Ledger {
         } else if let [Some(there), Some(back)] = links.map(|link| link.clear(Family::V4)) {
             there.max(back)
         } else {
-            let stopped = links[0].stopped_since[0]?.max(links[1].stopped_since[0]?);
+            let stopped = self.stopped_since(a)?.max(self.stopped_since(b)?);
             let memory = one.every().max(other.every()) * 3;
             links[0].clear(Family::V6)?.max(links[1].clear(Family::V6)?).max(stopped + memory)
         };
         Some(links.max(one.well_since?).max(other.well_since?))
+    }
+
+    /// Since when nothing has come to a node over IPv4.
+    fn stopped_since(&self, node: usize) -> Option<Moment> {
+        let size = self.nodes.len();
+        let others = (0..size).filter(|other| *other != node);
+        others.map(|other| self.links[other * size + node].stopped_since).reduce(|a, b| Some(a?.max(b?))).flatten()
     }
 
     /// Takes a fact into the record.

@@ -43,7 +43,7 @@
 //!
 //! *Both families.* An advertisement is heard if either of its frames is. Two nodes hear each other if in each direction
 //! some family is clear. Equal ones must go by the same: IPv4 where both directions of it are clear, and IPv6 when for
-//! three intervals nothing has come over IPv4 either way. (Where IPv4 comes one way only, they may disagree.)
+//! three intervals nothing has come to either of them over IPv4. (Where IPv4 comes one way only, they may disagree.)
 //!
 //! *Reloads.* From the moment of a reload the new rank and the new answer to preempt count: a MASTER tells a new rank
 //! within 0.3 s, a BACKUP waits for the new dead time from where it counted before, and nobody changes its state for it.

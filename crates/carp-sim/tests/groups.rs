@@ -21,6 +21,30 @@ fn ours_with_every_fault() {
     must_hold(4000, &Options::default());
 }
 
+/// Each of these runs broke a rule before something was mended.
+#[test]
+fn runs_that_found_something_once() {
+    let of = |kinds: &[FaultKind]| Options { faults: FaultSet::of(kinds), ..Options::default() };
+    let over = |families, kinds: &[FaultKind]| Options { families, ..of(kinds) };
+    for (seed, options) in [
+        // A link that was reported again brought back a node that was told to end.
+        (666, of(&FaultKind::ALL[..19])),
+        // A node that was leaving heard a better one and then had a deadline that it never served.
+        (2865, of(&FaultKind::ALL[..19])),
+        // A form that old and new credentials share was taken for a sign that others had gone ahead.
+        (79, over(Families::V6, &[Rekey, Handover, Partition])),
+        // Two equal masters compared the one's IPv4 address with the other's IPv6 address, when IPv4 did not pass.
+        (49, over(Families::Dual, &[Family, Partition])),
+        // A reload hid from a master that it had not run.
+        (160, of(&[Reload, Stall])),
+        // Preemption that had been switched off acted at the end of a hold.
+        (2963, of(&[Reload, Handover, Stall])),
+    ] {
+        let outcome = carp_sim::run(seed, &options, false);
+        assert_eq!(outcome.violation, None, "seed {seed} {options}");
+    }
+}
+
 #[test]
 fn ours_with_one_kind_of_fault_at_a_time() {
     for kind in FaultKind::ALL {

@@ -46,6 +46,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The rest after a wait that failed.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Frames that follow each other within this time belong to one burst: a master of many virtual hosts advertises them
+/// all in one go.
+const BURST: Duration = Duration::from_millis(1);
+
+/// How long the frames of a burst are let collect, so that they cost one wake-up and not one each.
+const COLLECT: Duration = Duration::from_micros(500);
+
 /// Longer than any frame that the filter lets pass matters: the header of IPv4 with all options, the advertisement, and
 /// some trailing bytes.
 const LONGEST_FRAME: usize = 2048;
@@ -88,6 +95,10 @@ pub struct Engine {
     pulse: Pulse,
     shutting_down: bool,
     frame: Vec<u8>,
+    /// When frames last arrived.
+    last_arrival: Instant,
+    /// Whether more frames can be expected at once.
+    in_burst: bool,
 }
 
 fn now() -> Instant {
@@ -122,6 +133,8 @@ impl Engine {
             pulse: Pulse::default(),
             shutting_down: false,
             frame: vec![0; LONGEST_FRAME],
+            last_arrival: Instant::default(),
+            in_burst: false,
         }
     }
 
@@ -157,6 +170,9 @@ impl Engine {
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.node.next_deadline(), self.complaints.next_deadline(), self.keeper.next_deadline()];
         let deadline = earliest(scripts.chain(interfaces).chain(others));
+        if self.in_burst {
+            thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
+        }
         let sockets = self.interfaces.iter().filter_map(Interface::port).flat_map(Port::sockets);
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter();
         let fds = fds.chain(sockets.map(AsFd::as_fd));
@@ -195,6 +211,10 @@ impl Engine {
     fn hear_everything(&mut self, arrived: bool) -> Instant {
         let mut before = now();
         let due = self.node.next_deadline().is_some_and(|deadline| deadline <= before);
+        self.in_burst = arrived && before - self.last_arrival < BURST;
+        if arrived {
+            self.last_arrival = before;
+        }
         if arrived || due {
             for _ in 0..MOST_READS {
                 for index in 0..self.interfaces.len() {

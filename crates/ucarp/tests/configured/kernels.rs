@@ -78,6 +78,7 @@ fn a_recorded_kernel_of_both_families_is_the_master_until_it_is_silent() {
     // Three seconds and 200/256 of one.
     let after = between(last, taken);
     assert!(after >= Duration::from_millis(3780) && after <= Duration::from_millis(3782) + LATE, "{after:?}");
+    node.moment();
     assert_eq!(node.changes("kernel", 0).iter().filter(|(_, master)| *master).count(), 1, "{}", node.said());
     for address in MIXED {
         node.wait_for(ip(address));
@@ -116,6 +117,7 @@ fn goodbyes_of_recorded_kernels_are_followed_at_once() {
             node.wait_for(ip(address));
         }
     }
+    node.moment();
     for name in ["one", "two"] {
         assert_eq!(node.changes(name, 0).iter().filter(|(_, master)| *master).count(), 1, "{}", node.said());
     }
@@ -128,6 +130,7 @@ fn a_wrong_password_in_a_recorded_group_is_named() {
     let node = member(&segment, &virtual_host("kernel", 1, &["192.168.77.254"], "advskew = 200"));
     play(&segment, "freebsd-E-wrong-pass", Duration::from_secs(2));
     node.wait_for_line("kernel: Bad digest", 0);
+    node.moment();
     assert_eq!(node.lines("kernel: Bad digest - md2=", 0), 1, "once: {}", node.said());
     assert!(node.said().contains("(from 192.168.77.20, 00:00:5e:00:00:01)"), "{}", node.said());
 }

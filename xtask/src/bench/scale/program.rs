@@ -84,8 +84,12 @@ impl Program {
                 write(&path, &keepalived(side, load))?;
                 command.args(["--dont-fork", "--vrrp", "--log-console", "--no-syslog"]);
                 command.arg("--use-file").arg(&path);
-                command.arg("--pid").arg(files.of(side, "keepalived.pid"));
-                command.arg("--vrrp_pid").arg(files.of(side, "keepalived-vrrp.pid"));
+                for (option, name) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
+                    // One that was killed has left its own, and another process may have its number by now.
+                    let file = files.of(side, name);
+                    let _ = fs::remove_file(&file);
+                    command.arg(option).arg(file);
+                }
             }
         }
         Ok(network.host(side).spawn(command)?)

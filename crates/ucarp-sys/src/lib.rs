@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod argv;
+pub mod channel;
 pub mod clock;
 pub mod filter;
 pub mod link;
@@ -13,6 +14,7 @@ pub mod packet;
 pub mod poll;
 pub mod process;
 pub mod raw;
+pub mod sandbox;
 pub mod signals;
 mod socket_option;
 pub mod sysctl;

@@ -1,10 +1,17 @@
-//! Processes: the scripts the daemon runs, and the daemon itself in the background.
+//! Processes: the scripts the daemon runs, and the daemon itself, in the background and split in two.
 
 mod daemon;
+mod fork;
 mod script;
+mod tally;
+
+pub use rustix::process::Signal;
 
 pub use daemon::{Readiness, daemonize};
+pub(crate) use fork::require_one_thread;
+pub use fork::{Child, fork_child};
 pub use script::{Exit, Script};
+pub use tally::Tally;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod debian;
 mod demo;
+mod deny;
 mod failures;
 mod fuzz;
 mod sim;
@@ -27,9 +28,14 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   fuzz [--minutes N | --seconds N] [TARGET...]
                               fuzz targets, all unless named, for a minute each unless told otherwise; wants a nightly
                               compiler, and cargo-fuzz, which it installs where CI is set
+  deny [--advisories]         licences, duplicates and origins of all dependencies by the rules of deny.toml, and with
+                              --advisories known vulnerabilities, whose list comes from the network; wants cargo-deny,
+                              which it installs where CI is set
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
   bench scale [--hosts N] [--seconds N] [--runs N]
                               what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
+  bench flood [--rate N] [--seconds N] [--kind NAME]
+                              what 70,000 forged packets a second do to a group, by kind, beside ucarp and keepalived
 ";
 
 fn main() -> ExitCode {
@@ -61,8 +67,10 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
         ("demo", _) => Err(demo::run(rest).into()),
         ("sim", _) => Err(sim::run(rest).into()),
+        ("deny", arguments) => Ok(deny::run(arguments)?),
         ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
+        ("bench", ["flood", options @ ..]) => Ok(bench::flood::run(options)?),
         ("bench", ["scale", options @ ..]) => Ok(bench::scale::run(options)?),
         _ => Err(format!("no such task: {}\n\n{TASKS}", command_line(arguments)).into()),
     }

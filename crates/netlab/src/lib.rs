@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod flood;
 mod host;
 mod lab;
 mod plumbing;
@@ -41,6 +42,7 @@ pub use ucarp_sys::clock::boottime as now;
 pub use ucarp_sys::netns::become_root_in_user_namespace;
 
 pub use error::{Error, Result};
+pub use flood::{Ear, Flood, Forgery};
 pub use host::{Direction, Host, INTERFACE};
 pub use lab::Lab;
 pub use probe::{Probe, Prober};

@@ -3,6 +3,11 @@
 //! A frame that no check of the daemon could accept does not wake it, and a segment full of other virtual hosts costs a
 //! node nothing. The filter saves work only; everything it tests is a fact about the frame and not a matter of trust.
 
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::socket_option;
+
 #[cfg(test)]
 mod many_tests;
 #[cfg(test)]
@@ -11,6 +16,17 @@ pub(crate) mod tests;
 /// A classic BPF program.
 #[derive(Clone)]
 pub struct Program(pub(crate) Vec<libc::sock_filter>);
+
+impl Program {
+    /// Makes the program decide what a socket of any kind receives from now on. What has arrived before stays.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the socket's filter is locked; `ENOTSOCK`.
+    pub fn attach(&self, socket: impl AsFd) -> io::Result<()> {
+        socket_option::attach_filter(socket.as_fd(), self)
+    }
+}
 
 /// A set of virtual host ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,27 +80,35 @@ const LOAD_HEADER_LENGTH: u16 = 0xb1;
 pub(crate) const LOAD_X_NUMBER: u16 = 0x01;
 pub(crate) const COPY_TO_X: u16 = 0x07;
 const AND: u16 = 0x54;
+const SUBTRACT_X: u16 = 0x1c;
 const SHIFT_RIGHT: u16 = 0x74;
 const SHIFT_RIGHT_BY_X: u16 = 0x7c;
 const JUMP: u16 = 0x05;
 pub(crate) const IF_EQUAL: u16 = 0x15;
 const IF_GREATER: u16 = 0x25;
+const IF_AT_LEAST: u16 = 0x35;
 const IF_ANY_BIT: u16 = 0x45;
 pub(crate) const RETURN: u16 = 0x06;
 
 /// What the kernel knows about a frame beside its bytes lies at negative offsets from here (`SKF_AD_OFF`).
 pub(crate) const ANCILLARY: u32 = libc::SKF_AD_OFF.cast_unsigned();
+const INTERFACE: u32 = ANCILLARY + libc::SKF_AD_IFINDEX.cast_unsigned();
 const PACKET_TYPE: u32 = ANCILLARY + libc::SKF_AD_PKTTYPE.cast_unsigned();
 const VLAN_TAG: u32 = ANCILLARY + libc::SKF_AD_VLAN_TAG.cast_unsigned();
 
 const ETHERTYPE: u32 = 12;
 const IP: u32 = 14;
+const IP_TOTAL_LENGTH: u32 = IP + 2;
 const IP_FRAGMENT: u32 = IP + 6;
 const IP_PROTOCOL: u32 = IP + 9;
 /// The virtual host id is the second octet of the CARP header, which follows the IP header.
 const VHID: u32 = IP + 1;
+const IPV6_PAYLOAD_LENGTH: u32 = IP + 4;
 const IPV6_NEXT_HEADER: u32 = IP + 6;
 const IPV6_HEADER_BYTES: u32 = 40;
+const CARP_BYTES: u32 = 36;
+/// Without an address.
+const VRRP_BYTES: u32 = 8;
 
 /// `PACKET_MULTICAST`, after HOST (0) and BROADCAST (1) and before OTHERHOST, OUTGOING and the rest.
 const LAST_RECEIVED_TYPE: u32 = 2;
@@ -123,17 +147,31 @@ pub fn advertisements(vhid: u8) -> Program {
 ///
 /// Dropped are: frames that this host sent or that are for another host's MAC address (seen only in promiscuous mode),
 /// frames of another VLAN, other protocols, fragments and IPv6 extension headers (UCARP 1.5.2 accepts IPv4 fragments; no
-/// CARP sends either), other ids, and frames too short to have one. The protocol 112 of VRRP passes if the id is the same.
+/// CARP sends either), other ids, and packets or frames that are shorter than CARP, as those of VRRP with up to 4
+/// addresses are. A longer one of VRRP passes if the id is the same.
 #[must_use]
 pub fn advertisements_of(vhids: &VhidSet) -> Program {
-    if *vhids == VhidSet::new() {
-        return nothing();
-    }
+    if *vhids == VhidSet::new() { nothing() } else { assemble(&conditions(vhids, CARP_BYTES)) }
+}
+
+/// Advertisements of CARP and VRRP with this id that come in on one link, for a socket that hears all links.
+#[must_use]
+pub fn arriving_at(ifindex: u32, vhid: u8) -> Program {
+    let mut steps = vec![Step::Do(LOAD_WORD, INTERFACE), Step::Require(IF_EQUAL, ifindex)];
+    steps.extend(conditions(&VhidSet::from_iter([vhid]), VRRP_BYTES));
+    assemble(&steps)
+}
+
+/// What makes a frame an advertisement of one of these ids, with a payload of so many octets or more.
+fn conditions(vhids: &VhidSet, least: u32) -> Vec<Step> {
     let ipv6 = [
         Step::Require(IF_EQUAL, ETHERTYPE_IPV6),
         Step::Do(LOAD_BYTE, IPV6_NEXT_HEADER),
         // A fragment has the number of its extension header here.
         Step::Require(IF_EQUAL, PROTOCOL_CARP),
+        Step::Do(LOAD_HALF, IPV6_PAYLOAD_LENGTH),
+        Step::Require(IF_AT_LEAST, least),
+        Step::Do(LOAD_BYTE, IP + IPV6_HEADER_BYTES + least - 1),
         Step::Do(LOAD_BYTE, VHID + IPV6_HEADER_BYTES),
     ];
     let ipv4 = [
@@ -142,6 +180,11 @@ pub fn advertisements_of(vhids: &VhidSet) -> Program {
         Step::Do(LOAD_HALF, IP_FRAGMENT),
         Step::Refuse(IF_ANY_BIT, MORE_FRAGMENTS_OR_OFFSET),
         Step::Do(LOAD_HEADER_LENGTH, IP),
+        Step::Do(LOAD_HALF, IP_TOTAL_LENGTH),
+        Step::Do(SUBTRACT_X, 0),
+        Step::Require(IF_AT_LEAST, least),
+        // A load beyond the end of a frame drops it.
+        Step::Do(LOAD_BYTE_INDEXED, IP + least - 1),
         Step::Do(LOAD_BYTE_INDEXED, VHID),
         Step::Skip(ipv6.len()),
     ];
@@ -161,7 +204,7 @@ pub fn advertisements_of(vhids: &VhidSet) -> Program {
         Some(vhid) => steps.push(Step::Require(IF_EQUAL, u32::from(vhid))),
         None => steps.extend(require_member(vhids)),
     }
-    assemble(&steps)
+    steps
 }
 
 /// Drops the frame unless the id in the accumulator is in the set: finds its word, then tests its bit.

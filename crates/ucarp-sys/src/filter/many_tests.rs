@@ -72,10 +72,14 @@ fn an_ipv6_frame_is_held_to_the_same_rules() {
             other[octet] = value;
             assert!(!keeps(&program, &other), "{what}");
         }
-        for length in 0..56 {
+        for length in 0..frame.len() {
             assert!(!keeps(&program, &frame[..length]), "{length}");
         }
-        assert!(keeps(&program, &frame[..56]));
+        for (length, is_kept) in [(0, false), (35, false), (36, true), (255, true)] {
+            let mut other = frame.clone();
+            other[19] = length;
+            assert_eq!(keeps(&program, &other), is_kept, "{length} octets of payload");
+        }
     }
 }
 

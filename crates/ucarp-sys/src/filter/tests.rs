@@ -18,9 +18,15 @@ pub(super) const OTHERHOST: u32 = 3;
 pub(super) const OUTGOING: u32 = 4;
 pub(super) const LOOPBACK: u32 = 5;
 
+/// The link that all frames come in on.
+const LINK: u32 = 7;
+
 /// Runs a program as the kernel would and returns how many octets of the frame it keeps.
 pub(super) fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 {
     let load = |offset: u32, size: usize| -> Option<u32> {
+        if offset == INTERFACE {
+            return Some(LINK);
+        }
         if offset == PACKET_TYPE {
             return Some(packet_type);
         }
@@ -57,6 +63,7 @@ pub(super) fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u
                 Some(a)
             }
             AND => Some(a & k),
+            SUBTRACT_X => Some(a.wrapping_sub(x)),
             SHIFT_RIGHT => Some(a >> k),
             SHIFT_RIGHT_BY_X => Some(a >> x),
             JUMP => {
@@ -65,6 +72,7 @@ pub(super) fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u
             }
             IF_EQUAL => (jump(a == k), Some(a)).1,
             IF_GREATER => (jump(a > k), Some(a)).1,
+            IF_AT_LEAST => (jump(a >= k), Some(a)).1,
             IF_ANY_BIT => (jump(a & k != 0), Some(a)).1,
             RETURN => return k,
             _ => panic!("instruction {code:#x} is not in the interpreter"),
@@ -121,6 +129,8 @@ fn the_instruction_codes_are_the_kernel_s() {
     assert_eq!(AND, code(&[libc::BPF_ALU, libc::BPF_AND, libc::BPF_K]));
     assert_eq!(IF_EQUAL, code(&[libc::BPF_JMP, libc::BPF_JEQ, libc::BPF_K]));
     assert_eq!(IF_GREATER, code(&[libc::BPF_JMP, libc::BPF_JGT, libc::BPF_K]));
+    assert_eq!(SUBTRACT_X, code(&[libc::BPF_ALU, libc::BPF_SUB, libc::BPF_X]));
+    assert_eq!(IF_AT_LEAST, code(&[libc::BPF_JMP, libc::BPF_JGE, libc::BPF_K]));
     assert_eq!(IF_ANY_BIT, code(&[libc::BPF_JMP, libc::BPF_JSET, libc::BPF_K]));
     assert_eq!(RETURN, code(&[libc::BPF_RET, libc::BPF_K]));
 }
@@ -178,11 +188,33 @@ fn finds_the_id_behind_ip_options() {
 }
 
 #[test]
-fn drops_what_is_too_short_to_have_an_id() {
-    for length in 0..36 {
-        assert!(!kept(&ADVERTISEMENT[..length]), "{length}");
+fn drops_what_is_shorter_than_carp() {
+    for length in 0..70 {
+        assert!(!kept(&ADVERTISEMENT[..length]), "cut to {length}");
     }
-    assert!(kept(&ADVERTISEMENT[..36]));
+    assert!(kept(&[&ADVERTISEMENT[..], &[0; 6]].concat()), "padding");
+    // The IP header decides, and not the padding.
+    for length in 20..56 {
+        assert!(!kept(&changed(&[(17, length)])), "{length} octets of IP");
+    }
+    assert!(kept(&changed(&[(17, 57)])), "more than the 36 octets");
+    let mut options = with_options();
+    assert!(kept(&options));
+    options[17] -= 1;
+    assert!(!kept(&options));
+}
+
+#[test]
+fn an_ear_at_a_link_hears_carp_and_vrrp_there() {
+    let vrrp = changed(&[(17, 40)])[..54].to_vec();
+    let kept = |program: &Program, frame: &[u8]| run(program, frame, MULTICAST, 0) > 0;
+    for frame in [&ADVERTISEMENT[..], &vrrp] {
+        assert!(kept(&arriving_at(LINK, 1), frame));
+        assert!(!kept(&arriving_at(LINK, 2), frame) && !kept(&arriving_at(LINK + 1, 1), frame));
+        assert_eq!(run(&arriving_at(LINK, 1), frame, OUTGOING, 0), 0);
+    }
+    assert!(!kept(&advertisements(1), &vrrp));
+    assert!(!kept(&arriving_at(LINK, 1), &vrrp[..41]), "a header cut short");
 }
 
 #[test]

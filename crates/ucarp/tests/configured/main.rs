@@ -6,9 +6,11 @@
 
 mod harness;
 
+mod bad_world;
 mod checking;
 mod crashes;
 mod families;
+mod flood;
 mod handover;
 mod kernels;
 mod leftovers;

@@ -13,7 +13,7 @@ pub mod node;
 use std::sync::LazyLock;
 
 pub use fault::{FaultKind, FaultSet};
-pub use scenario::Options;
+pub use options::Options;
 pub use spec::{Families, Kind};
 pub use world::Outcome;
 
@@ -34,8 +34,9 @@ simulator! {
     "../../crates/carp-sim/src/machine.rs" machine,
     "../../crates/carp-sim/src/moment.rs" moment,
     "../../crates/carp-sim/src/network.rs" network,
+    "../../crates/carp-sim/src/options.rs" options,
     "../../crates/carp-sim/src/ours.rs" ours,
-    "../../crates/carp-sim/src/sabotage.rs" sabotage,
+    "../../crates/carp-sim/src/sabotage/mod.rs" sabotage,
     "../../crates/carp-sim/src/scenario.rs" scenario,
     "../../crates/carp-sim/src/scripts.rs" scripts,
     "../../crates/carp-sim/src/spec.rs" spec,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use carp_core::auth::Authenticator;
 use carp_core::election::{State, TieRule};
+use carp_core::host::Authentication;
 use carp_core::node::{Command, LinkState, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
@@ -124,12 +125,16 @@ impl Subject {
         };
         let credentials = Credentials::default();
         let (seed, sabotage) = (config.seed.into(), *SABOTEUR);
+        let now = Instant::from_nanos(1_000_000_000);
+        // Without stamps: one counter tells an echo, and nothing is doubted for its time.
+        let (authentication, wall) = (Authentication::Classic, Duration::ZERO);
+        let birth = Birth { spec: &spec, credentials, peers: &[], seed, sabotage, authentication, now, wall };
         Self {
-            machine: Machine::new(&Birth { spec: &spec, credentials, peers: &[], seed, sabotage }),
+            machine: Machine::new(&birth),
             interval,
             families,
             authenticators: credentials.authenticators(families),
-            now: Instant::from_nanos(1_000_000_000),
+            now,
             state: State::Init,
             wants: false,
             answered: true,

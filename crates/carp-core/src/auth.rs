@@ -6,7 +6,10 @@
 //!
 //! 2 and 1 are constants (version and type), not copied from the packet. Addresses are ascending and without
 //! duplicates; IPv4 and IPv6 advertisements of one virtual host cover the addresses of both families. Nothing else is
-//! authenticated: not advbase, advskew or demotion, not the source address, and no counter is ever too old.
+//! authenticated: not advbase, advskew or demotion, not the source address, and no counter is ever too old. What makes
+//! up for that among nodes of this implementation is the [`stamp`] that they put into the counter.
+
+pub mod stamp;
 
 use alloc::collections::BTreeSet;
 use core::fmt;
@@ -15,6 +18,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::Zeroizing;
+
+use stamp::Sealer;
 
 use crate::wire::MacAddr;
 use crate::wire::advertisement::{DIGEST_LEN, KIND, VERSION};
@@ -138,6 +143,7 @@ fn without_scope(address: Ipv6Addr) -> Ipv6Addr {
 #[derive(Clone)]
 pub struct Authenticator {
     prefix: Hmac<Sha1>,
+    sealer: Sealer,
 }
 
 impl Authenticator {
@@ -164,7 +170,13 @@ impl Authenticator {
         for address in &addresses.v6 {
             prefix.update(&address.octets());
         }
-        Self { prefix }
+        Self { prefix, sealer: Sealer::new(key) }
+    }
+
+    /// What makes and checks the stamps that go with these digests.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     /// The digest of an advertisement with this counter.

@@ -1,27 +1,28 @@
 //! One virtual host: its election, its announcements and its frames.
 
 mod config;
+mod freshness;
+mod saying;
 mod trust;
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use core::time::Duration;
 
-pub use config::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
+pub use config::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use freshness::{Claim, Freshness};
+pub use freshness::{Counters, Doubt, WINDOW};
 use trust::Trust;
 
 use crate::announce::Schedule;
+use crate::auth::stamp::Tick;
 use crate::election::{Effect, Election, Peer, Reason, State};
 use crate::node::{HostId, LinkState, Notice, Output, Purpose};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
-use crate::wire::advertisement;
-use crate::wire::frame::{self, AdvertisementFrame, Received, Rejected, Sender};
-
-/// Own advertisements that are recognised when a switch sends them back.
-const REMEMBERED: usize = 16;
+use crate::wire::advertisement::Repr;
+use crate::wire::frame::{self, Received, Rejected, Sender};
 
 /// One virtual host at work. [`crate::node::Node`] drives it.
 #[derive(Clone, Debug)]
@@ -29,31 +30,31 @@ pub(crate) struct VirtualHost {
     id: HostId,
     config: VirtualHostConfig,
     trust: Trust,
+    freshness: Freshness,
+    counters: Counters,
     election: Election,
     announcements: Schedule,
     random: Random,
     link: LinkState,
     /// The link's own Ethernet address, as it was last known.
     link_mac: Option<MacAddr>,
-    /// Counters of the last own advertisements, oldest overwritten first; 0 is never sent.
-    sent: [u64; REMEMBERED],
-    sent_next: usize,
     effects: Vec<Effect>,
 }
 
 impl VirtualHost {
-    pub(crate) fn new(id: HostId, config: VirtualHostConfig, seed: u64) -> Self {
+    /// `clock` is the wall clock minus the driver's clock, in ticks of group time.
+    pub(crate) fn new(id: HostId, config: VirtualHostConfig, seed: u64, clock: i64) -> Self {
         let mut random = Random::new(seed);
         Self {
             id,
             trust: Trust::new(&config.credentials, config.vhid),
+            freshness: Freshness::new(clock),
+            counters: Counters::default(),
             election: Election::new(config.election(), random.bits()),
             announcements: Schedule::default(),
             random,
             link: LinkState::Gone,
             link_mac: None,
-            sent: [0; REMEMBERED],
-            sent_next: 0,
             effects: Vec::new(),
             config,
         }
@@ -69,6 +70,10 @@ impl VirtualHost {
 
     pub(crate) fn state(&self) -> State {
         self.election.state()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
     }
 
     pub(crate) fn is_changing_credentials(&self, now: Instant) -> bool {
@@ -159,11 +164,7 @@ impl VirtualHost {
     /// Judges an advertisement of this vhid in the order of UCARP's checks: destination, then authenticity.
     pub(crate) fn heard(&mut self, now: Instant, received: &Received, outputs: &mut impl Extend<Output>) {
         let advertisement = &received.advertisement;
-        let peer = Peer {
-            source: received.src,
-            mac: received.src_mac,
-            interval: Interval { advbase: advertisement.advbase, advskew: advertisement.advskew },
-        };
+        let peer = Peer::from(received);
         if !self.is_for_us(received) {
             return;
         }
@@ -174,18 +175,60 @@ impl VirtualHost {
             let reason = frame::Reason::BadTtl(received.ttl);
             return tell(Notice::Rejected(Rejected { reason, sender: Some(sender) }));
         }
-        if !self.trust.verify(now, advertisement.counter, &advertisement.digest) {
+        let Some(form) = self.trust.verify(now, advertisement.counter, &advertisement.digest) else {
             let expected = self.trust.expected(advertisement.counter);
             let ucarp_with_list = self.is_ucarp(received) && !self.has_one_v4_address();
             return tell(Notice::BadDigest { peer, expected, received: advertisement.digest, ucarp_with_list });
-        }
-        if self.sent.contains(&advertisement.counter) {
+        };
+        let tick = form.sealer().tick(received.src, advertisement);
+        if self.freshness.is_echo(advertisement.counter) {
+            self.counters.count(Doubt::Reflected);
             return tell(Notice::OwnEcho { peer });
         }
+        if let Some(doubt) = self.freshness.judge(now, &self.claim(received, tick)) {
+            self.counters.count(doubt);
+            let refused = self.config.authentication == Authentication::Strict;
+            let is_told = match (self.config.authentication, doubt) {
+                (Authentication::Classic, _) => false,
+                // Nothing is wrong with a peer of another implementation: once is enough.
+                (Authentication::Observe, Doubt::Unstamped) => self.freshness.is_new_stranger(received.src),
+                _ => true,
+            };
+            if is_told {
+                tell(Notice::Doubtful { peer, doubt, refused });
+            }
+            if refused {
+                return;
+            }
+        }
+        self.trust.believe(now, advertisement.counter, &advertisement.digest);
         if self.config.interval.advbase == 0 && self.is_ucarp(received) {
             tell(Notice::UcarpWithoutAdvbase { peer });
         }
         self.elect(now, outputs, |election, effects| election.heard(now, peer, effects));
+    }
+
+    fn claim(&self, received: &Received, tick: Option<Tick>) -> Claim {
+        let Local { v4, v6, .. } = self.config.local;
+        Claim {
+            source: received.src,
+            is_own: !received.src.is_unspecified() && (received.src == v4 || v6.is_some_and(|own| received.src == own)),
+            counter: received.advertisement.counter,
+            tick,
+        }
+    }
+
+    /// An advertisement of this vhid came by another link than this virtual host's. If it is the group's it is counted.
+    pub(crate) fn misplaced(&mut self, now: Instant, received: &Received, outputs: &mut impl Extend<Output>) {
+        let Repr { counter, digest, .. } = received.advertisement;
+        if self.trust.verify(now, counter, &digest).is_none() {
+            return;
+        }
+        self.counters.misplaced += 1;
+        if self.config.authentication != Authentication::Classic {
+            let notice = Notice::WrongLink { peer: Peer::from(received) };
+            outputs.extend([Output::Notice { host: self.id, notice }]);
+        }
     }
 
     fn is_for_us(&self, received: &Received) -> bool {
@@ -245,76 +288,6 @@ impl VirtualHost {
             Effect::EqualPeer(peer) => Output::Notice { host, notice: Notice::EqualPeer { peer } },
         };
         outputs.extend([output]);
-    }
-
-    /// Sends one advertisement to everybody it is for. All copies are the same advertisement.
-    fn advertise(&mut self, now: Instant, interval: Interval, purpose: Purpose, outputs: &mut impl Extend<Output>) {
-        let counter = self.fresh_counter();
-        let advertisement = advertisement::Repr {
-            vhid: self.config.vhid,
-            advbase: interval.advbase,
-            advskew: interval.advskew,
-            demotion: 0,
-            counter,
-            digest: self.trust.sign(now, counter),
-        };
-        let v4 = self.config.speaks_v4().then_some(IpAddr::V4(self.config.local.v4));
-        let v6 = self.config.speaks_v6().map(IpAddr::V6);
-        let (host, link) = (self.id, self.config.link);
-        match &self.config.transport {
-            Transport::Multicast { v4: group_v4, v6: group_v6, broadcast } => {
-                let routes = [(v4, IpAddr::V4(*group_v4)), (v6, IpAddr::V6(*group_v6))];
-                outputs.extend(routes.into_iter().filter_map(|(source, group)| {
-                    let dst_mac = if *broadcast { MacAddr::BROADCAST } else { frame::multicast_mac(group) };
-                    let frame = self.frame(source?, group, dst_mac, advertisement);
-                    Some(Output::Transmit { host, link, purpose, frame: frame.emit().expect("both are of one family") })
-                }));
-            }
-            Transport::Unicast { peers, .. } => {
-                outputs.extend(peers.iter().filter_map(|peer| {
-                    let source = if peer.is_ipv4() { v4 } else { v6 };
-                    let frame = self.frame(source?, *peer, MacAddr::default(), advertisement);
-                    let packet = frame.emit_packet().expect("both are of one family");
-                    Some(Output::TransmitPacket { host, link, purpose, destination: *peer, packet })
-                }));
-            }
-        }
-    }
-
-    fn frame(
-        &self,
-        src: IpAddr,
-        dst: IpAddr,
-        dst_mac: MacAddr,
-        advertisement: advertisement::Repr,
-    ) -> AdvertisementFrame {
-        let vhid = self.config.vhid;
-        AdvertisementFrame {
-            src_mac: match self.config.mac {
-                MacMode::Interface => frame::ucarp_mac(vhid),
-                MacMode::Virtual => frame::kernel_mac(vhid),
-            },
-            dst_mac,
-            src,
-            dst,
-            tos: if dst.is_ipv4() { frame::TOS_LOW_DELAY } else { 0 },
-            netbsd_checksum: self.config.pseudo_header_checksum,
-            advertisement,
-        }
-    }
-
-    /// A fresh random counter each time: two MASTERs that adopted each other's counters would take the other's
-    /// advertisements for echoes of their own. OpenBSD drops 0.
-    fn fresh_counter(&mut self) -> u64 {
-        let counter = loop {
-            let counter = self.random.bits();
-            if counter != 0 {
-                break counter;
-            }
-        };
-        self.sent[self.sent_next] = counter;
-        self.sent_next = (self.sent_next + 1) % REMEMBERED;
-        counter
     }
 
     fn announce_if_due(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {

@@ -14,12 +14,13 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use crate::auth::stamp::Tick;
 use crate::election::{Election, Peer, Reason, State};
-use crate::host::{Local, VirtualHost, VirtualHostConfig};
+use crate::host::{Counters, Doubt, Local, VirtualHost, VirtualHostConfig};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::wire::MacAddr;
-use crate::wire::frame::{self, Rejected, Sender};
+use crate::wire::frame::{self, Received, Rejected, Sender};
 
 /// A link, numbered by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +108,20 @@ pub enum Notice {
     },
     /// An advertisement of our own came back.
     OwnEcho {
+        /// What it says of its sender.
+        peer: Peer,
+    },
+    /// Something speaks against an advertisement although its digest is right. Not told with classic authentication.
+    Doubtful {
+        /// What it says of its sender.
+        peer: Peer,
+        /// What speaks against it.
+        doubt: Doubt,
+        /// Whether it was not believed for that: in strict authentication.
+        refused: bool,
+    },
+    /// An advertisement with the right digest came by a link that the virtual host is not on. It was not believed.
+    WrongLink {
         /// What it says of its sender.
         peer: Peer,
     },
@@ -202,8 +217,13 @@ pub struct Node {
     agenda: BTreeSet<(Instant, usize)>,
     appointments: Vec<Option<Instant>>,
     random: Random,
+    /// The wall clock minus the driver's clock, in ticks of group time.
+    clock: i64,
     outputs: VecDeque<Output>,
 }
+
+/// Wall clocks that show more are not believed: group time ends in 2106, and must not be there before.
+const LATEST_CLOCK: Duration = Duration::from_secs(4_102_444_800);
 
 impl Node {
     /// A node without virtual hosts. Nodes of one group need different seeds.
@@ -215,8 +235,17 @@ impl Node {
             agenda: BTreeSet::new(),
             appointments: Vec::new(),
             random: Random::new(seed),
+            clock: 0,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The wall clock shows `since_1970` at `now`. It is the group time that virtual hosts which are added from now on
+    /// begin with; later steps of the clock change nothing. Without it, as with a clock beyond the year 2100, they begin
+    /// in 1970, and are refused by strict peers until they have heard one.
+    pub fn set_clock(&mut self, now: Instant, since_1970: Duration) {
+        let is_plausible = since_1970 < LATEST_CLOCK;
+        self.clock = if is_plausible { Tick::in_duration(since_1970) - Tick::on_clock(now) } else { 0 };
     }
 
     /// Adds a virtual host, in INIT until its link is reported up.
@@ -228,7 +257,7 @@ impl Node {
         }
         let id = HostId(index);
         self.listeners.insert((config.link, config.vhid, index));
-        self.hosts[index] = Some(VirtualHost::new(id, config, self.random.bits()));
+        self.hosts[index] = Some(VirtualHost::new(id, config, self.random.bits(), self.clock));
         id
     }
 
@@ -277,6 +306,25 @@ impl Node {
         self.host(host).is_changing_credentials(now)
     }
 
+    /// How many advertisements a virtual host has doubted since it was added, in every kind of authentication.
+    #[must_use]
+    pub fn counters(&self, host: HostId) -> Counters {
+        self.host(host).counters()
+    }
+
+    /// The goodbye of a MASTER for somebody else to send if this process dies, when the address is gone: frames or
+    /// packets for all families and peers.
+    ///
+    /// Strict peers believe it until the virtual host's dead time is over, advertisements of meanwhile notwithstanding:
+    /// make a new one after each advertisement. It must not be sent while the process lives, for nothing may follow a
+    /// goodbye. A process that is started in its place listens for a dead time, and what it says then comes after the
+    /// will.
+    #[must_use]
+    pub fn last_will(&mut self, now: Instant, host: HostId) -> Vec<Output> {
+        let host = self.hosts[host.0].as_mut().expect("a virtual host that was removed leaves no will");
+        host.last_will(now)
+    }
+
     /// A frame arrived on `link`.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
         let parsed = frame::parse(frame).or_else(|rejected| match (rejected.reason, rejected.sender) {
@@ -287,6 +335,9 @@ impl Node {
         });
         match parsed {
             Ok(received) => {
+                if !self.has_listener(link, received.advertisement.vhid) {
+                    return self.misplaced(now, &received);
+                }
                 self.with_each_of(link, received.advertisement.vhid, |host, outputs| {
                     host.heard(now, &received, outputs);
                 });
@@ -365,6 +416,19 @@ impl Node {
         while let Some((_, _, index)) = next {
             self.with(index, &mut act);
             next = self.listeners.range((link, vhid, index + 1)..=(link, vhid, usize::MAX)).next().copied();
+        }
+    }
+
+    fn has_listener(&self, link: LinkId, vhid: u8) -> bool {
+        self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX)).next().is_some()
+    }
+
+    /// Tells the virtual hosts of this number on other links, if it is an advertisement of their group.
+    fn misplaced(&mut self, now: Instant, received: &Received) {
+        for host in self.hosts.iter_mut().flatten() {
+            if host.config().vhid == received.advertisement.vhid {
+                host.misplaced(now, received, &mut self.outputs);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::checkers::Violation;
-use crate::scenario::Options;
+use crate::options::Options;
 use crate::world::Tally;
 
 /// How often progress is told.
@@ -26,6 +26,8 @@ pub struct Findings {
     pub events: u64,
     /// Frames of all runs.
     pub frames: u64,
+    /// Forged advertisements of all runs: those that had to be without effect, and those that were withheld.
+    pub attacks: (u64, u64),
     /// How long it really took.
     pub took: Duration,
 }
@@ -42,6 +44,8 @@ impl Findings {
         self.node_time += tally.node_time;
         self.events += tally.events;
         self.frames += tally.frames;
+        self.attacks.0 += tally.attacks;
+        self.attacks.1 += tally.withheld;
     }
 }
 

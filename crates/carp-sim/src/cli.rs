@@ -8,7 +8,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use crate::campaign;
-use crate::scenario::Options;
+use crate::options::{self, Options};
 use crate::search::{self, Extent};
 use crate::{scale, table};
 
@@ -25,10 +25,12 @@ usage: carp-sim run --seeds N [--first-seed S] [OPTIONS]   run N seeds; each fai
 options: --nodes 2..5        how many nodes a group has
          --faults all        all, none, or some of: loss, delay, reordering, duplication, corruption, asymmetry,
                              partition, echo, crash, stall, carrier, chatter, restart, password, addresses, handover,
-                             drift, twins, demotion, family, reload, rekey
+                             drift, twins, demotion, family, reload, rekey; with --authentication strict also:
+                             clock, replay, forgery, reflection
          --peers ours        what nodes are: some of ours, ucarp, freebsd, openbsd, netbsd
          --families v4       what groups advertise over: v4, v6 or dual; UCARP knows v4 alone
          --transport multicast   to the group, or unicast: to each of the others, which ours alone can
+         --authentication observe   or classic or strict: what nodes ask for beside the digest
          --seconds 60        for how long things go wrong, in simulated time
          --sabotage NAME     break a rule of the first node, to see it caught
 ";
@@ -114,6 +116,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
             "--peers" => request.options.peers = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--families" => request.options.families = value.parse()?,
             "--transport" => request.options.unicast = unicast(&value)?,
+            "--authentication" => request.options.authentication = options::authentication(&value)?,
             "--sabotage" => request.options.sabotage = Some(value.parse()?),
             "--pcap" => request.pcap = Some(value.into()),
             _ => return Err(format!("no such option: {name}\n\n{USAGE}")),
@@ -155,6 +158,11 @@ fn run_seeds(request: &Request) -> Result<bool, Box<dyn Error>> {
         findings.events,
         findings.frames,
     );
+    if let (attacks, withheld) = findings.attacks
+        && attacks > 0
+    {
+        println!("{attacks} forged advertisements, and {withheld} withheld that were as good as slow ones");
+    }
     Ok(findings.failures.is_empty())
 }
 
@@ -191,7 +199,7 @@ mod tests {
     #[test]
     fn what_a_failure_prints_is_read_back() {
         let line = "--nodes 3..4 --faults loss,stall --peers ours,ucarp --seconds 30 --families dual \
-                    --transport unicast --sabotage NoTieRule";
+                    --transport unicast --authentication strict --sabotage NoTieRule";
         let request = request(&format!("17 {line}")).unwrap();
         assert_eq!(request.operands, ["17"]);
         assert_eq!(request.options.to_string(), line);
@@ -209,6 +217,7 @@ mod tests {
             ("--peers ours,linux", "no such kind of peer: linux"),
             ("--sabotage x", "no such planted fault: x"),
             ("--families v5", "no such choice of families: v5: use v4, v6, dual"),
+            ("--authentication none", "--authentication none: use classic, observe or strict"),
             ("--transport anycast", "--transport anycast: use multicast or unicast"),
             ("--frobnicate 1", "no such option: --frobnicate"),
         ] {

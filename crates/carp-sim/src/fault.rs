@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::moment::{Moment, Wall};
 use crate::spec::{Credentials, Edition, Family, Spec};
 
 /// Kinds of faults, as they are chosen on the command line.
@@ -55,11 +55,20 @@ pub enum FaultKind {
     /// The whole group is given a new password, new addresses or both, each node at its own time: within the grace
     /// time, but for one that may be late.
     Rekey,
+    /// Strict groups: wall clocks are wrong, by up to a month or for never having been set; hosts die and start again by
+    /// such clocks.
+    Clock,
+    /// Strict groups: somebody sends again what he has recorded, one by one or in a row.
+    Replay,
+    /// Strict groups: somebody sends again what he has recorded, with another priority, demotion or source.
+    Forgery,
+    /// Strict groups: somebody sends back to nodes what they have sent, in this life or an earlier one.
+    Reflection,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Loss,
         Self::Delay,
         Self::Reordering,
@@ -82,6 +91,10 @@ impl FaultKind {
         Self::Family,
         Self::Reload,
         Self::Rekey,
+        Self::Clock,
+        Self::Replay,
+        Self::Forgery,
+        Self::Reflection,
     ];
 
     /// The name on the command line.
@@ -110,6 +123,10 @@ impl FaultKind {
             Self::Family => "family",
             Self::Reload => "reload",
             Self::Rekey => "rekey",
+            Self::Clock => "clock",
+            Self::Replay => "replay",
+            Self::Forgery => "forgery",
+            Self::Reflection => "reflection",
         }
     }
 }
@@ -179,32 +196,105 @@ impl fmt::Display for FaultSet {
     }
 }
 
+/// What somebody does who has recorded everything, and who does not know the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attack {
+    /// Sends any of it again.
+    Replay,
+    /// Sends it again in the order in which it was sent, from some moment on.
+    Playback,
+    /// Sends any of it again with changed fields.
+    Forgery,
+    /// Sends a node something of its own.
+    Reflection,
+}
+
 /// Nodes, as a bit each.
 pub(crate) type Nodes = u64;
 
 /// A fault with its particulars. The first group is of the network, the second of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    Loss { from: Nodes, to: Nodes, rate: u32 },
-    Delay { min: Duration, mean: Duration },
-    Stragglers { rate: u32, by: Duration },
-    Duplication { rate: u32 },
-    Corruption { rate: u32 },
-    OneWay { from: Nodes, to: Nodes },
-    Partition { side: Nodes },
-    Family { family: Family, from: Nodes, to: Nodes },
+    Loss {
+        from: Nodes,
+        to: Nodes,
+        rate: u32,
+    },
+    Delay {
+        min: Duration,
+        mean: Duration,
+    },
+    Stragglers {
+        rate: u32,
+        by: Duration,
+    },
+    Duplication {
+        rate: u32,
+    },
+    Corruption {
+        rate: u32,
+    },
+    OneWay {
+        from: Nodes,
+        to: Nodes,
+    },
+    Partition {
+        side: Nodes,
+    },
+    Family {
+        family: Family,
+        from: Nodes,
+        to: Nodes,
+    },
     Echo,
+    /// Somebody attacks a node, or all, every so often.
+    Attack {
+        how: Attack,
+        every: Duration,
+    },
 
-    Crash { node: usize },
-    Stall { node: usize, queue: usize },
-    Carrier { node: usize },
-    Restart { node: usize, spec: Spec },
-    Reload { node: usize, spec: Spec },
-    Rekey { node: usize, edition: Edition, grace: Duration },
-    Credentials { node: usize, credentials: Credentials },
-    Chatter { node: usize },
-    HandOver { node: usize },
-    Demotion { node: usize, by: i32 },
+    Crash {
+        node: usize,
+    },
+    /// As a crash, and the wall clock shows something else afterwards.
+    Reclock {
+        node: usize,
+        wall: Wall,
+    },
+    Stall {
+        node: usize,
+        queue: usize,
+    },
+    Carrier {
+        node: usize,
+    },
+    Restart {
+        node: usize,
+        spec: Spec,
+    },
+    Reload {
+        node: usize,
+        spec: Spec,
+    },
+    Rekey {
+        node: usize,
+        edition: Edition,
+        grace: Duration,
+    },
+    Credentials {
+        node: usize,
+        credentials: Credentials,
+    },
+    Chatter {
+        node: usize,
+    },
+    HandOver {
+        node: usize,
+    },
+    Demotion {
+        node: usize,
+        by: i32,
+    },
 }
 
 impl Fault {
@@ -216,13 +306,14 @@ impl Fault {
 
     /// Whether the node knows nothing of what was before when it is over.
     pub(crate) fn forgets(&self) -> bool {
-        matches!(self, Self::Crash { .. } | Self::Restart { .. } | Self::Credentials { .. })
+        matches!(self, Self::Crash { .. } | Self::Reclock { .. } | Self::Restart { .. } | Self::Credentials { .. })
     }
 
     /// The node that it befalls, if it is not one of the network.
     pub(crate) fn node(&self) -> Option<usize> {
         match *self {
             Self::Crash { node }
+            | Self::Reclock { node, .. }
             | Self::Stall { node, .. }
             | Self::Carrier { node }
             | Self::Restart { node, .. }
@@ -255,7 +346,9 @@ impl fmt::Display for Fault {
                 write!(f, "{family} from {} to {} does not pass", list(from), list(to))
             }
             Self::Echo => f.write_str("the switch sends multicast back"),
+            Self::Attack { how, every } => write!(f, "{how:?} every {every:?}"),
             Self::Crash { node } => write!(f, "n{node} crashes"),
+            Self::Reclock { node, wall } => write!(f, "n{node} crashes, its wall clock is {wall} from now on"),
             Self::Stall { node, queue } => write!(f, "n{node} is stopped, its queue holds {queue} frames"),
             Self::Carrier { node } => write!(f, "n{node} loses its carrier"),
             Self::Restart { node, spec } => write!(f, "n{node} is stopped, to be started as {spec}"),

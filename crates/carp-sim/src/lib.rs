@@ -52,6 +52,14 @@
 //! time until the end of its own. What a node must understand is what its operator gave it: the present credentials, and
 //! the former ones for twice the grace time after its reload.
 //!
+//! *Strict groups.* An advertisement counts as authentic only if it is later than all that the node has got of its sender,
+//! by the stamp, and at most 10 s behind group time: the node's wall clock at its start, run on, and taken forward by
+//! every stamp that it had to believe. [`Rule::Forged`]: whatever else is authentic but for that, honest or not, is
+//! counted by the node once, and nothing that has to be believed is; and a frame that somebody sent again leaves the
+//! node's deadline, its state and what was sent as they were. Where wall clocks are wrong, rule 1 allows the longer of
+//! the two intervals, an answer and D more, and rule 3 another longest wait. What would have to be believed although
+//! somebody sent it again is not delivered at all: it is a slow frame, slower than any here.
+//!
 //! Groups with foreign nodes have weaker bounds where their protocol can do no better: for two masters, one interval
 //! more for each foreign node, and for UCARP the second by which it reads late, twice, and its up script, which stops
 //! it. If foreign nodes have equal ranks, rule 3 does not apply: a kernel and a UCARP, or two kernels, may step down
@@ -73,6 +81,7 @@ mod ledger;
 mod machine;
 mod moment;
 mod network;
+mod options;
 mod ours;
 mod sabotage;
 pub mod scale;
@@ -87,8 +96,8 @@ mod world;
 pub use checkers::{Rule, Violation};
 pub use fault::{FaultKind, FaultSet};
 pub use moment::Moment;
+pub use options::Options;
 pub use sabotage::Sabotage;
-pub use scenario::Options;
 pub use spec::{Families, Kind};
 pub use trace::Trace;
 pub use world::{Outcome, Tally};

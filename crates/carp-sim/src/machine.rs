@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::{Reason, State};
+use carp_core::host::Authentication;
 use carp_core::node::{Command, LinkState, Notice, Purpose};
 use carp_core::time::Instant;
 
@@ -48,6 +49,11 @@ pub(crate) struct Birth<'a> {
     pub(crate) peers: &'a [IpAddr],
     pub(crate) seed: u64,
     pub(crate) sabotage: Option<Sabotage>,
+    /// Ours.
+    pub(crate) authentication: Authentication,
+    /// Now, by the node's monotonic clock, and the time since 1970 by its wall clock.
+    pub(crate) now: Instant,
+    pub(crate) wall: Duration,
 }
 
 /// What a node does.

@@ -81,6 +81,38 @@ impl Clock {
     }
 }
 
+/// What the wall clock of a host shows when a node starts there. Nothing else of it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wall {
+    /// So many milliseconds more than the right time.
+    Off(i64),
+    /// It was never set: 1970 at the start of the run.
+    Cold,
+}
+
+/// The right time at the start of a run, in milliseconds since 1970.
+const TODAY: i64 = 1_790_000_000_000;
+
+impl Wall {
+    /// The time since 1970 that it shows at `moment`.
+    pub(crate) fn at(self, moment: Moment) -> Duration {
+        let start = match self {
+            Self::Off(millis) => u64::try_from(TODAY + millis).expect("no clock is half a century behind"),
+            Self::Cold => 0,
+        };
+        Duration::from_millis(start) + Duration::from_nanos(moment.0)
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off(millis) => write!(f, "{} s ahead", millis / 1000),
+            Self::Cold => f.write_str("in 1970"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use carp_core::host::{self as core_host, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{self as core_host, Authentication, Counters, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{HostId, LinkId, Node, Output};
 use carp_core::time::Instant;
 use carp_core::wire::{MacAddr, ethernet};
 
 use crate::machine::{Act, Birth, Input, Reload, Why};
-use crate::sabotage::Saboteur;
+use crate::sabotage::{Sabotage, Saboteur};
 use crate::spec::{Credentials, Families, Spec, VHID};
 
 /// The only link.
@@ -19,22 +19,34 @@ pub(crate) struct Ours {
     node: Node,
     host: HostId,
     transport: Transport,
+    authentication: Authentication,
     saboteur: Option<Saboteur>,
 }
 
 impl Ours {
     pub(crate) fn new(birth: &Birth<'_>) -> Self {
-        let Birth { spec, credentials, peers, seed, sabotage } = *birth;
-        let saboteur = sabotage.map(|sabotage| Saboteur::new(sabotage, spec, credentials));
+        let Birth { spec, credentials, peers, seed, sabotage, authentication, now, wall } = *birth;
+        let saboteur = sabotage.map(|sabotage| Saboteur::new(sabotage, birth));
         let transport = if peers.is_empty() {
             Transport::default()
         } else {
             Transport::Unicast { peers: peers.to_vec(), any_ttl: false }
         };
         let spec = saboteur.as_ref().map_or(*spec, Saboteur::spec);
+        let authentication = sabotage.and_then(Sabotage::authentication).unwrap_or(authentication);
         let mut node = Node::new(seed);
-        let host = node.add(config(&spec, credentials, transport.clone()));
-        Self { node, host, transport, saboteur }
+        node.set_clock(now, wall);
+        let host = node.add(config(&spec, credentials, transport.clone(), authentication));
+        Self { node, host, transport, authentication, saboteur }
+    }
+
+    /// How many advertisements it has doubted.
+    pub(crate) fn doubts(&self) -> u64 {
+        let Counters { replayed, stale, tampered, unstamped, reflected, misplaced } = self.node.counters(self.host);
+        if self.saboteur.as_ref().is_some_and(Saboteur::counts_nothing) {
+            return 0;
+        }
+        replayed + stale + tampered + unstamped + reflected + misplaced
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -52,7 +64,7 @@ impl Ours {
         };
         let (state, wanted, mut genuine) = (self.node.state(self.host), self.node.next_deadline(), Vec::new());
         let now = saboteur.time(now, state, wanted);
-        if let Some(frame) = saboteur.frame(state, input) {
+        if let Some(frame) = saboteur.frame(now, state, input) {
             self.hand_in(now, Input::Frame(&frame));
         } else if let Some(inputs) = saboteur.reload(now, state, input) {
             inputs.into_iter().for_each(|input| self.hand_in(now, input));
@@ -60,7 +72,7 @@ impl Ours {
             self.hand_in(now, input);
         }
         self.drain(&mut genuine);
-        if let Some(command) = saboteur.acts(genuine, acts) {
+        if let Some(command) = saboteur.acts(now, genuine, acts) {
             self.hand_in(now, Input::Command(command));
             self.drain(acts);
         }
@@ -74,7 +86,8 @@ impl Ours {
             Input::Link(state) => node.handle_link(now, LINK, state),
             Input::Command(command) => node.handle_command(now, host, command),
             Input::Reload(Reload { spec, credentials, grace }) => {
-                node.reconfigure(now, host, config(&spec, credentials, self.transport.clone()), grace);
+                let config = config(&spec, credentials, self.transport.clone(), self.authentication);
+                node.reconfigure(now, host, config, grace);
             }
             Input::Demote(_) => {}
             Input::Timeout => node.handle_timeout(now),
@@ -99,7 +112,12 @@ impl Ours {
 }
 
 /// What the operator wrote down, as the core wants it.
-fn config(spec: &Spec, credentials: Credentials, transport: Transport) -> VirtualHostConfig {
+fn config(
+    spec: &Spec,
+    credentials: Credentials,
+    transport: Transport,
+    authentication: Authentication,
+) -> VirtualHostConfig {
     let families = spec.families;
     let v6 = (families != Families::V4).then_some(spec.source_v6);
     VirtualHostConfig {
@@ -117,6 +135,7 @@ fn config(spec: &Spec, credentials: Credentials, transport: Transport) -> Virtua
         preempt: spec.preempt,
         tie: spec.tie,
         pseudo_header_checksum: false,
+        authentication,
     }
 }
 

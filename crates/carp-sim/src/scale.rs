@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::{State, TieRule};
-use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{Command, HostId, LinkId, LinkState, Node, Output, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
@@ -217,6 +217,7 @@ fn config(host: usize, hosts: usize, vhid: u8, ranks: Ranks, key: &Key) -> Virtu
         preempt: false,
         tie: TieRule::default(),
         pseudo_header_checksum: false,
+        authentication: Authentication::default(),
     }
 }
 

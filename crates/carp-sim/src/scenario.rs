@@ -1,18 +1,18 @@
 //! From a seed to a group of nodes, a network and what goes wrong: the workload.
 
-use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use carp_core::election::{HANDOVER_HOLD, TieRule};
+use carp_core::host::Authentication;
 use carp_core::timing::Interval;
 
 use crate::dice::Dice;
-use crate::fault::{Fault, FaultKind, FaultSet, Nodes, Planned};
+use crate::fault::{Attack, Fault, FaultKind, FaultSet, Nodes, Planned};
 use crate::foreign::{CARRIER_SLEEP, READING_DELAY};
-use crate::moment::{Clock, Moment};
+use crate::moment::{Clock, Moment, Wall};
 use crate::network::{Quality, percent};
+use crate::options::Options;
 use crate::sabotage::Sabotage;
 use crate::spec::{Credentials, Edition, Families, Family, Kind, Spec};
 
@@ -21,56 +21,6 @@ const MOST_FAULTS: u64 = 12;
 
 /// How long a run goes on after everything must have settled, to see that it stays so.
 const WATCH: Duration = Duration::from_secs(12);
-
-/// What scenarios may be made of.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How many nodes a group may have.
-    pub nodes: RangeInclusive<usize>,
-    /// What may go wrong.
-    pub faults: FaultSet,
-    /// What nodes may be. A group has at least one of ours; with other kinds, at least one of these too.
-    pub peers: Vec<Kind>,
-    /// For how many seconds things go wrong; what it takes to settle comes on top.
-    pub seconds: u64,
-    /// What groups advertise over.
-    pub families: Families,
-    /// Whether nodes advertise to each other one by one instead of to a group. Ours alone can.
-    pub unicast: bool,
-    /// A rule that one node breaks.
-    pub sabotage: Option<Sabotage>,
-}
-
-impl fmt::Display for Options {
-    /// As they are written on the command line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peers: Vec<_> = self.peers.iter().map(|kind| kind.name()).collect();
-        let (low, high) = (self.nodes.start(), self.nodes.end());
-        write!(f, "--nodes {low}..{high} --faults {} --peers {}", self.faults, peers.join(","))?;
-        write!(f, " --seconds {}", self.seconds)?;
-        if self.families != Families::default() {
-            write!(f, " --families {}", self.families.name())?;
-        }
-        if self.unicast {
-            f.write_str(" --transport unicast")?;
-        }
-        self.sabotage.map_or(Ok(()), |sabotage| write!(f, " --sabotage {sabotage}"))
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            nodes: 2..=5,
-            faults: FaultSet::all(),
-            peers: vec![Kind::Ours],
-            seconds: 60,
-            families: Families::default(),
-            unicast: false,
-            sabotage: None,
-        }
-    }
-}
 
 /// How long things may take; the checkers calculate with these.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +37,8 @@ pub(crate) struct Bounds {
     pub(crate) settle: Duration,
     /// Whether it must settle at all: some foreign ties never do.
     pub(crate) must_settle: bool,
+    /// Wall clocks may differ by more than what strict nodes allow.
+    pub(crate) clocks_differ: bool,
 }
 
 /// Everything that a run depends on.
@@ -95,6 +47,9 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) specs: Vec<Spec>,
     pub(crate) clocks: Vec<Clock>,
+    /// What the hosts' wall clocks show at first.
+    pub(crate) walls: Vec<Wall>,
+    pub(crate) authentication: Authentication,
     pub(crate) starts: Vec<Moment>,
     pub(crate) quality: Quality,
     /// Whether nodes advertise to each other one by one.
@@ -110,9 +65,10 @@ impl Scenario {
     /// The scenario of `seed`.
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut dice = Dice::new(seed);
+        let strict = options.authentication == Authentication::Strict;
         let kinds = kinds(&mut dice, options);
         let mixed = kinds.iter().any(|kind| *kind != Kind::Ours);
-        let mut specs = specs(&mut dice, &kinds, options.faults.has(FaultKind::Twins) && !options.unicast);
+        let mut specs = specs(&mut dice, &kinds, options);
         if options.families != Families::V4 {
             speak(&mut dice, &mut specs, options.families);
         }
@@ -127,13 +83,33 @@ impl Scenario {
         let spread = if dice.coin() { 3 } else { 5000 };
         let starts = specs.iter().map(|_| Moment::default() + dice.millis(0, spread)).collect();
         let calm = Moment::default() + Duration::from_secs(options.seconds);
+        let clocks_differ = strict && options.faults.has(FaultKind::Clock);
+        let walls = specs.iter().map(|_| if strict { wall(&mut dice, clocks_differ) } else { Wall::Off(0) }).collect();
         let unicast = options.unicast;
         let faults =
-            Plan { dice: &mut dice, specs: &specs, unicast, calm, script, fast, mixed }.faults(&options.faults);
-        let bounds = bounds(&specs, &faults, quality, lag, script);
+            Plan { dice: &mut dice, specs: &specs, unicast, strict, calm, script, fast, mixed }.faults(&options.faults);
+        let mut bounds = bounds(&specs, &faults, quality, lag, script);
+        if clocks_differ {
+            bounds.clocks_differ = true;
+            bounds.settle += specs.iter().map(|spec| longest_wait(spec, &bounds)).max().unwrap_or_default();
+        }
         let end = calm + bounds.settle + WATCH;
-        let sabotage = options.sabotage;
-        Self { seed, specs, clocks, starts, quality, unicast, faults, calm, end, bounds, sabotage }
+        let Options { authentication, sabotage, .. } = *options;
+        Self {
+            seed,
+            specs,
+            clocks,
+            walls,
+            authentication,
+            starts,
+            quality,
+            unicast,
+            faults,
+            calm,
+            end,
+            bounds,
+            sabotage,
+        }
     }
 }
 
@@ -152,23 +128,38 @@ impl Scenario {
             down_script: Duration::ZERO,
             settle: Duration::ZERO,
             must_settle: false,
+            clocks_differ: false,
         };
         // The first node starts first; the others at any phase of its interval.
         let later = |_| Moment::default() + dice.millis(100, 1100);
         let starts = std::iter::once(Moment::default()).chain((1..specs.len()).map(later)).collect();
-        let clocks = vec![clock; specs.len()];
-        Self { seed, specs, clocks, starts, quality, unicast: false, faults, calm: end, end, bounds, sabotage: None }
+        Self {
+            seed,
+            clocks: vec![clock; specs.len()],
+            walls: vec![Wall::Off(0); specs.len()],
+            authentication: Authentication::default(),
+            specs,
+            starts,
+            quality,
+            unicast: false,
+            faults,
+            calm: end,
+            end,
+            bounds,
+            sabotage: None,
+        }
     }
 }
 
-/// UCARP knows IPv4 alone, and nobody but ours knows unicast.
+/// UCARP knows IPv4 alone, and nobody but ours knows unicast and stamps.
 fn kinds(dice: &mut Dice, options: &Options) -> Vec<Kind> {
     let (low, high) = (*options.nodes.start(), *options.nodes.end());
     let size = low + dice.index(high - low + 1);
     let can = |kind: &Kind| match kind {
         Kind::Ours => false,
-        Kind::Ucarp => options.families == Families::V4 && !options.unicast,
-        Kind::FreeBsd | Kind::OpenBsd | Kind::NetBsd => !options.unicast,
+        _ if options.unicast || options.authentication == Authentication::Strict => false,
+        Kind::Ucarp => options.families == Families::V4,
+        Kind::FreeBsd | Kind::OpenBsd | Kind::NetBsd => true,
     };
     let foreign: Vec<_> = options.peers.iter().copied().filter(can).collect();
     (0..size)
@@ -196,7 +187,7 @@ fn speak(dice: &mut Dice, specs: &mut [Spec], families: Families) {
 
 /// How ranks are spread over a group. The values keep clear of combinations in which a node's dead time and another
 /// one's interval are within a hair of each other: there, jitter decides, with any implementation.
-fn specs(dice: &mut Dice, kinds: &[Kind], may_have_twins: bool) -> Vec<Spec> {
+fn specs(dice: &mut Dice, kinds: &[Kind], options: &Options) -> Vec<Spec> {
     let mixed = kinds.iter().any(|kind| *kind != Kind::Ours);
     let dead_ratio = if mixed { 3 } else { dice.pick(&[2, 3, 3, 3, 5]) };
     let tie = if mixed || dice.below(4) > 0 { TieRule::UcarpLittleEndian } else { TieRule::Numeric };
@@ -230,7 +221,9 @@ fn specs(dice: &mut Dice, kinds: &[Kind], may_have_twins: bool) -> Vec<Spec> {
         let (a, b) = (specs[node].interval, specs[other].interval);
         (specs[node].interval, specs[other].interval) = (b, a);
     }
-    if may_have_twins && !mixed && dice.below(20) == 0 {
+    let may_have_twins = options.faults.has(FaultKind::Twins) && !options.unicast && !mixed;
+    // Stamps name their sender by its address.
+    if may_have_twins && dice.below(20) == 0 && options.authentication == Authentication::Classic {
         specs[1].source = specs[0].source;
     }
     specs
@@ -255,11 +248,24 @@ fn clock(dice: &mut Dice, drifts: bool) -> Clock {
     Clock { origin, drift_ppm: if drifts { ppm } else { 0 } }
 }
 
+/// Clocks that are set from the network differ by little.
+fn wall(dice: &mut Dice, may_be_wrong: bool) -> Wall {
+    const MONTH: u64 = 30 * 86_400_000;
+    let off = |millis: u64| i64::try_from(millis).expect("a month fits");
+    match if may_be_wrong { dice.below(6) } else { 0 } {
+        0..=2 => Wall::Off(off(dice.below(4000)) - 2000),
+        3 => Wall::Off(off(dice.below(60_000)) - 30_000),
+        4 => Wall::Off(off(dice.below(2 * MONTH)) - off(MONTH)),
+        _ => Wall::Cold,
+    }
+}
+
 /// Makes the list of faults.
 struct Plan<'a> {
     dice: &'a mut Dice,
     specs: &'a [Spec],
     unicast: bool,
+    strict: bool,
     calm: Moment,
     script: Duration,
     fast: bool,
@@ -337,6 +343,8 @@ impl Plan<'_> {
             FaultKind::Echo => !self.unicast && self.specs.iter().all(|spec| !spec.kind.is_kernel()),
             FaultKind::Family => self.specs[0].families == Families::Dual,
             FaultKind::Rekey => !self.mixed,
+            FaultKind::Clock | FaultKind::Replay | FaultKind::Forgery => self.strict,
+            FaultKind::Reflection => self.strict && !self.unicast,
             FaultKind::Demotion => self.specs.iter().any(|spec| spec.kind.is_kernel()),
             _ => true,
         }
@@ -374,6 +382,13 @@ impl Plan<'_> {
             }
             FaultKind::Partition => Fault::Partition { side: self.some_nodes() },
             FaultKind::Echo => Fault::Echo,
+            FaultKind::Replay => {
+                let how = self.dice.pick(&[Attack::Replay, Attack::Playback]);
+                Fault::Attack { how, every: self.dice.millis(50, 1000) }
+            }
+            FaultKind::Forgery => Fault::Attack { how: Attack::Forgery, every: self.dice.millis(50, 1000) },
+            FaultKind::Reflection => Fault::Attack { how: Attack::Reflection, every: self.dice.millis(50, 1000) },
+            FaultKind::Clock => Fault::Reclock { node, wall: wall(self.dice, true) },
             FaultKind::Crash => Fault::Crash { node },
             FaultKind::Stall => Fault::Stall { node, queue: self.dice.pick(&[0, 1, 3, 4096]) },
             FaultKind::Carrier => Fault::Carrier { node },
@@ -466,6 +481,7 @@ fn bounds(specs: &[Spec], faults: &[Planned], quality: Quality, lag: Duration, s
         down_script: script,
         settle: Duration::ZERO,
         must_settle: !mixed || all_differ,
+        clocks_differ: false,
     };
     let wait = specs.iter().map(|spec| longest_wait(spec, &bounds)).max().unwrap_or_default();
     bounds.settle = HANDOVER_HOLD + wait * 2 + (bounds.max_delay + script) * 4;

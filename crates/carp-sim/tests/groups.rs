@@ -1,9 +1,14 @@
 //! Groups of ours and mixed ones, with every fault, and runs that repeat to the bit.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
+use carp_core::host::Authentication;
 use carp_sim::{Families, FaultKind, FaultSet, Kind, Options, campaign};
 
-use FaultKind::{Carrier, Family, Handover, Loss, Partition, Rekey, Reload, Stall};
+use Authentication::{Classic, Strict};
+use FaultKind::{
+    Carrier, Clock, Crash, Duplication, Echo, Family, Forgery, Handover, Loss, Partition, Reflection, Rekey, Reload,
+    Replay, Stall,
+};
 
 const KERNELS: [Kind; 4] = [Kind::Ours, Kind::FreeBsd, Kind::OpenBsd, Kind::NetBsd];
 
@@ -24,7 +29,10 @@ fn ours_with_every_fault() {
 /// Each of these runs broke a rule before something was mended.
 #[test]
 fn runs_that_found_something_once() {
-    let of = |kinds: &[FaultKind]| Options { faults: FaultSet::of(kinds), ..Options::default() };
+    let of = |kinds: &[FaultKind]| {
+        let faults = FaultSet::of(kinds);
+        Options { faults, authentication: Classic, ..Options::default() }
+    };
     let over = |families, kinds: &[FaultKind]| Options { families, ..of(kinds) };
     for (seed, options) in [
         // A link that was reported again brought back a node that was told to end.
@@ -47,9 +55,29 @@ fn runs_that_found_something_once() {
 
 #[test]
 fn ours_with_one_kind_of_fault_at_a_time() {
-    for kind in FaultKind::ALL {
-        must_hold(200, &Options { faults: FaultSet::of(&[kind]), ..Options::default() });
+    for (kind, authentication) in FaultKind::ALL.into_iter().flat_map(|kind| [Classic, Strict].map(|a| (kind, a))) {
+        must_hold(120, &Options { faults: FaultSet::of(&[kind]), authentication, ..Options::default() });
     }
+}
+
+#[test]
+fn classic_groups_with_every_fault() {
+    must_hold(1000, &Options { authentication: Classic, ..Options::default() });
+}
+
+/// Nothing that somebody sends again has an effect, whatever else goes wrong and whatever clocks show.
+#[test]
+fn strict_groups_that_are_attacked() {
+    let attacks = [Clock, Replay, Forgery, Reflection];
+    let strict = Options { authentication: Strict, ..Options::default() };
+    for families in Families::ALL {
+        must_hold(1000, &Options { families, ..strict.clone() });
+        for others in [&[][..], &[Crash, Partition, Handover, Loss], &[Stall, Carrier, Reload, Echo, Duplication]] {
+            let faults = FaultSet::of(&[&attacks[..], others].concat());
+            must_hold(300, &Options { families, faults, ..strict.clone() });
+        }
+    }
+    must_hold(700, &Options { unicast: true, families: Families::Dual, ..strict });
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use carp_core::host::Authentication;
 use carp_sim::{Families, FaultKind, FaultSet, Options, Rule, Sabotage};
 
 /// Runs in which a planted fault must show. The rarest shows about once in 60.
@@ -13,6 +14,27 @@ fn options(sabotage: Sabotage) -> Options {
         Sabotage::HalfGoodbye => return Options { families: Families::Dual, ..Options::default() },
         Sabotage::ReloadRestarts | Sabotage::ReloadWaitsAnew | Sabotage::IgnoresReload => {
             FaultSet::of(&[FaultKind::Reload, FaultKind::Rekey, FaultKind::Crash, FaultKind::Partition])
+        }
+        Sabotage::BelievesRepetitions
+        | Sabotage::BelievesChanges
+        | Sabotage::BelievesReflections
+        | Sabotage::BelievesOldNews
+        | Sabotage::BelievesAnything
+        | Sabotage::CountsNothing
+        | Sabotage::RefusesGoodNews
+        | Sabotage::ClockStandsStill
+        | Sabotage::NeverCatchesUp
+        | Sabotage::StampsNothing => {
+            let faults = FaultSet::of(&[
+                FaultKind::Clock,
+                FaultKind::Replay,
+                FaultKind::Forgery,
+                FaultKind::Reflection,
+                FaultKind::Crash,
+                FaultKind::Partition,
+                FaultKind::Handover,
+            ]);
+            return Options { faults, authentication: Authentication::Strict, ..Options::default() };
         }
         Sabotage::ForgetsOldForm | Sabotage::NewFormAtOnce => FaultSet::of(&[FaultKind::Rekey]),
         _ => FaultSet::all(),
@@ -34,7 +56,7 @@ fn caught(sabotage: Sabotage, wanted: &[Rule], options: &Options) -> BTreeSet<Ru
 }
 
 /// Each planted fault with the rules that must notice it.
-const WANTED: [(Sabotage, &[Rule]); 23] = [
+const WANTED: [(Sabotage, &[Rule]); 33] = [
     (Sabotage::ReversedOrder, &[Rule::TwoMasters, Rule::NoMaster, Rule::Grounds]),
     (Sabotage::DeafToBetter, &[Rule::TwoMasters]),
     (Sabotage::NoTieRule, &[Rule::TwoMasters]),
@@ -58,6 +80,16 @@ const WANTED: [(Sabotage, &[Rule]); 23] = [
     (Sabotage::IgnoresReload, &[Rule::TwoMasters]),
     (Sabotage::ForgetsOldForm, &[Rule::TwoMasters]),
     (Sabotage::NewFormAtOnce, &[Rule::TwoMasters]),
+    (Sabotage::BelievesRepetitions, &[Rule::Forged]),
+    (Sabotage::BelievesChanges, &[Rule::Forged]),
+    (Sabotage::BelievesReflections, &[Rule::Forged]),
+    (Sabotage::BelievesOldNews, &[Rule::Forged]),
+    (Sabotage::BelievesAnything, &[Rule::Forged]),
+    (Sabotage::CountsNothing, &[Rule::Forged]),
+    (Sabotage::RefusesGoodNews, &[Rule::Forged]),
+    (Sabotage::ClockStandsStill, &[Rule::TwoMasters]),
+    (Sabotage::NeverCatchesUp, &[Rule::TwoMasters]),
+    (Sabotage::StampsNothing, &[Rule::Forged]),
 ];
 
 #[test]

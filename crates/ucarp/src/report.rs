@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use carp_core::election::{Peer, Reason, State};
+use carp_core::host::Doubt;
 use carp_core::node::{HostId, Notice};
 use carp_core::time::Instant;
 use carp_core::wire::frame;
@@ -72,10 +73,43 @@ fn subject(notice: &Notice) -> (&'static str, Option<IpAddr>) {
         Notice::Rejected(rejected) => (rejected_kind(rejected.reason), rejected.sender.map(|sender| sender.ip)),
         Notice::BadDigest { peer, .. } => ("Bad digest", Some(peer.source)),
         Notice::OwnEcho { .. } => ("Own advertisement came back", None),
+        Notice::Doubtful { peer, doubt, .. } => (doubt_kind(*doubt), Some(peer.source)),
+        Notice::WrongLink { peer } => ("Advertisement by the wrong interface", Some(peer.source)),
         Notice::AddressContested { peer } => ("Non-preferred master advertising", Some(peer.source)),
         Notice::EqualPeer { peer } => ("Equal advbase and advskew", Some(peer.source)),
         Notice::UcarpWithoutAdvbase { peer } => ("UCARP with advbase 0", Some(peer.source)),
     }
+}
+
+fn doubt_kind(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Replayed => "Repeated advertisement",
+        Doubt::Stale { .. } => "Old advertisement",
+        Doubt::Tampered => "Changed advertisement",
+        Doubt::Unstamped => "Advertisement without stamp",
+        Doubt::Reflected => "Advertisement from the own address",
+    }
+}
+
+fn doubt_text(peer: &Peer, doubt: Doubt, refused: bool) -> String {
+    let kind = doubt_kind(doubt);
+    let why = match doubt {
+        Doubt::Replayed => "a later one was heard before, so somebody sends it again, or the network does".into(),
+        Doubt::Stale { behind } => {
+            let seconds = behind.as_secs();
+            format!("{seconds} s behind, so somebody sends it again, or the clock of that host is wrong")
+        }
+        Doubt::Tampered => "its priority or source is not what was sent".into(),
+        Doubt::Unstamped if refused => {
+            "hosts with UCARP, BSD or authentication = \"classic\" need \"observe\" here".into()
+        }
+        Doubt::Unstamped => {
+            "from UCARP, BSD or a host with authentication = \"classic\": \"strict\" would ignore it".into()
+        }
+        Doubt::Reflected => "sent by this host before its start or long ago, or another host has its address".into(),
+    };
+    let consequence = if refused { "ignored" } else { "believed" };
+    format!("{kind} {consequence}: {why} (from {peer}, {})", peer.mac)
 }
 
 fn rejected_kind(reason: frame::Reason) -> &'static str {
@@ -111,6 +145,13 @@ fn text(notice: &Notice) -> String {
         Notice::OwnEcho { peer } => {
             format!("An advertisement of our own came back (from {}): does the switch echo multicast?", by(peer))
         }
+        Notice::Doubtful { peer, doubt, refused } => doubt_text(peer, *doubt, *refused),
+        Notice::WrongLink { peer } => {
+            format!(
+                "Advertisement by the wrong interface ignored: are two networks joined? (from {peer}, {})",
+                peer.mac
+            )
+        }
         Notice::AddressContested { peer } => format!(
             "Non-preferred master advertising: reasserting control of VIP with another gratuitous arp ({peer}, {})",
             peer.mac
@@ -127,4 +168,38 @@ fn text(notice: &Notice) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use carp_core::timing::Interval;
+    use carp_core::wire::MacAddr;
+
+    use super::*;
+
+    #[test]
+    fn doubts_are_told_with_their_reason_and_what_follows() {
+        let interval = Interval { advbase: 1, advskew: 50 };
+        let peer = Peer { source: [192, 0, 2, 1].into(), mac: MacAddr([0, 0, 0x5e, 0, 0, 1]), interval };
+        for (doubt, refused, expected) in [
+            (
+                Doubt::Stale { behind: Duration::from_millis(61_900) },
+                true,
+                "Old advertisement ignored: 61 s behind, so somebody sends it again, or the clock of that host is wrong \
+                 (from 192.0.2.1 (advbase 1 advskew 50), 00:00:5e:00:00:01)",
+            ),
+            (
+                Doubt::Unstamped,
+                false,
+                "Advertisement without stamp believed: from UCARP, BSD or a host with authentication = \"classic\": \
+                 \"strict\" would ignore it (from 192.0.2.1 (advbase 1 advskew 50), 00:00:5e:00:00:01)",
+            ),
+        ] {
+            assert_eq!(text(&Notice::Doubtful { peer, doubt, refused }), expected);
+            let (kind, sender) = subject(&Notice::Doubtful { peer, doubt, refused });
+            assert!(expected.starts_with(kind) && sender == Some(peer.source));
+        }
+    }
 }

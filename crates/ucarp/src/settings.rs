@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use carp_core::auth::Key;
 use carp_core::election::TieRule;
+use carp_core::host::Authentication;
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 
@@ -55,6 +56,8 @@ pub struct HostSettings {
     pub scripts: Scripts,
     /// Whether a missing carrier does not matter.
     pub ignore_carrier: bool,
+    /// What is asked of advertisements beside their digest.
+    pub authentication: Authentication,
     /// Forms of the protocol that only some peers have.
     pub dialect: Dialect,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use carp_core::auth::{Key, KeyError};
 use carp_core::election::TieRule;
+use carp_core::host::Authentication;
 use carp_core::node::LinkState;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::CARP_GROUP_V6;
@@ -221,6 +222,8 @@ fn classic(options: &Options, title: &str) -> Result<HostSettings, SetupError> {
             time_limit: options.script_timeout,
         },
         ignore_carrier: options.ignore_interface_state,
+        // A drop-in for UCARP on the wire and in the log; a configuration file can ask for more.
+        authentication: Authentication::Classic,
         dialect: Dialect::default(),
     })
 }

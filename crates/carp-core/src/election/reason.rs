@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use crate::timing::Interval;
 use crate::wire::MacAddr;
+use crate::wire::advertisement::Repr;
+use crate::wire::frame::Received;
 
 /// Another node, as one of its advertisements showed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,13 @@ pub struct Peer {
     pub mac: MacAddr,
     /// advbase and advskew as advertised, demotion included.
     pub interval: Interval,
+}
+
+impl From<&Received> for Peer {
+    fn from(received: &Received) -> Self {
+        let Repr { advbase, advskew, .. } = received.advertisement;
+        Self { source: received.src, mac: received.src_mac, interval: Interval { advbase, advskew } }
+    }
 }
 
 impl fmt::Display for Peer {

@@ -35,6 +35,8 @@ pub struct VirtualHostConfig {
     pub tie: TieRule,
     /// Whether checksums over IPv6 cover the pseudo header, which only newer NetBSD understands. Either is accepted.
     pub pseudo_header_checksum: bool,
+    /// What is sent, and asked for, beyond the digest.
+    pub authentication: Authentication,
 }
 
 impl VirtualHostConfig {
@@ -65,6 +67,22 @@ impl VirtualHostConfig {
         let Self { interval, dead_ratio, preempt, tie, .. } = *self;
         election::Config { interval, dead_ratio, preempt, source, source_v6, tie }
     }
+}
+
+/// What makes an advertisement believable beside its digest, which any recorded one has.
+///
+/// Hosts of one group may have different ones, so that a group can be changed host by host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Authentication {
+    /// The digest alone, as every other implementation. Counters are random. What is doubtful is counted as far as others
+    /// stamp their advertisements, and nothing is said of it.
+    Classic,
+    /// Advertisements are stamped ([`crate::auth::stamp`]). What is doubtful is told, and believed all the same: right
+    /// for groups with other implementations, which notice nothing.
+    #[default]
+    Observe,
+    /// As [`Authentication::Observe`], but what is doubtful is not believed. All hosts of the group must stamp theirs.
+    Strict,
 }
 
 /// What makes the advertisements of a group authentic.

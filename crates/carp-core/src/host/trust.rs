@@ -66,9 +66,10 @@ impl Trust {
         self.change.as_ref().is_some_and(|change| now < change.send_until)
     }
 
-    pub(super) fn sign(&self, now: Instant, counter: u64) -> [u8; DIGEST_LEN] {
+    /// What own advertisements are signed and sealed with.
+    pub(super) fn signer(&self, now: Instant) -> &Authenticator {
         let old = self.change.as_ref().filter(|change| now < change.send_until);
-        old.map_or(&self.present, |change| &change.old)[0].sign(counter)
+        &old.map_or(&self.present, |change| &change.old)[0]
     }
 
     /// The digest that the present credentials give, for a complaint.
@@ -76,18 +77,21 @@ impl Trust {
         self.present[0].sign(counter)
     }
 
-    pub(super) fn verify(&mut self, now: Instant, counter: u64, digest: &[u8; DIGEST_LEN]) -> bool {
-        let fits = |form: &Authenticator| form.verify(counter, digest);
-        if self.present.iter().any(fits) {
-            if let Some(change) = &mut self.change
-                && !change.old[..change.in_use].iter().any(fits)
-            {
-                change.send_until = change.send_until.min(now);
-            }
-            return true;
-        }
+    /// The form that the digest is of, if it is of any.
+    pub(super) fn verify(&self, now: Instant, counter: u64, digest: &[u8; DIGEST_LEN]) -> Option<&Authenticator> {
+        let old = self.change.as_ref().filter(|change| now < change.accept_until);
+        let forms = self.present.iter().chain(old.into_iter().flat_map(|change| &change.old));
+        forms.into_iter().find(|form| form.verify(counter, digest))
+    }
+
+    /// An advertisement that was verified is believed: it tells whether others have gone ahead.
+    pub(super) fn believe(&mut self, now: Instant, counter: u64, digest: &[u8; DIGEST_LEN]) {
         self.change = self.change.take().filter(|change| now < change.accept_until);
-        self.change.as_ref().is_some_and(|change| change.old.iter().any(fits))
+        let Some(change) = &mut self.change else { return };
+        let fits = |form: &Authenticator| form.verify(counter, digest);
+        if self.present.iter().any(fits) && !change.old[..change.in_use].iter().any(fits) {
+            change.send_until = change.send_until.min(now);
+        }
     }
 }
 

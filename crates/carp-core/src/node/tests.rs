@@ -1,5 +1,6 @@
 //! What the tests of [`Node`] share: nodes on a simulated segment, and inputs by hand.
 
+mod authentication;
 mod families;
 mod grace;
 mod life;
@@ -15,7 +16,7 @@ use std::vec;
 use super::*;
 use crate::auth::{AddressList, Key};
 use crate::election::TieRule;
-use crate::host::{Credentials, MacMode, Transport};
+use crate::host::{Authentication, Credentials, MacMode, Transport};
 use crate::timing::Interval;
 use crate::wire::frame::{self, Received};
 use crate::wire::{checksum, ethernet};
@@ -40,6 +41,7 @@ fn config(last_octet: u8, advskew: u8) -> VirtualHostConfig {
         preempt: false,
         tie: TieRule::default(),
         pseudo_header_checksum: false,
+        authentication: Authentication::Classic,
     }
 }
 

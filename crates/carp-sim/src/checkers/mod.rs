@@ -30,6 +30,8 @@ pub enum Rule {
     Address,
     /// A node changed its state without a reason.
     Grounds,
+    /// A strict node believed something that was forged, or refused something that was not.
+    Forged,
 }
 
 impl fmt::Display for Rule {
@@ -40,6 +42,7 @@ impl fmt::Display for Rule {
             Self::Settled => "settled",
             Self::Address => "address",
             Self::Grounds => "grounds",
+            Self::Forged => "forged",
         })
     }
 }

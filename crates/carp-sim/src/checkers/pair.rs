@@ -115,6 +115,10 @@ fn bound(ledger: &Ledger, one: &NodeFacts, other: &NodeFacts) -> Option<Duration
         // The first advertisement, the loser's answer, the winner's answer to that.
         bound += (ANSWER_GAP.min(one.every()) + ledger.bounds.max_delay + ledger.bounds.lag) * 2;
     }
+    if ledger.bounds.clocks_differ {
+        // The one who is behind is refused until it has heard the other, and speaks again.
+        bound += one.every().max(other.every()) + ANSWER_GAP + ledger.bounds.max_delay;
+    }
     for node in [one, other] {
         bound += match node.spec.kind {
             Kind::Ours => Duration::ZERO,

@@ -32,6 +32,7 @@ impl Case {
             down_script: Duration::from_millis(100),
             settle: Duration::from_secs(10),
             must_settle: true,
+            clocks_differ: false,
         };
         let mut case =
             Self { ledger: Ledger::new(&specs, bounds), checkers: Checkers::new(specs.len()), verdict: Ok(()) };

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use carp_core::election::State;
+use carp_core::host::Authentication;
 use carp_core::node::{Command, LinkState, Purpose};
 use carp_core::time::Instant;
 use carp_core::wire::frame::{self, Received};
@@ -73,6 +74,9 @@ impl Subject {
             peers: &[],
             seed: 7,
             sabotage: None,
+            authentication: Authentication::default(),
+            now: Instant::default(),
+            wall: Duration::ZERO,
         });
         let mut subject = Self { machine, now: Instant::from_nanos(5_000_000_000), acts: Vec::new() };
         subject.act(Input::Link(LinkState::Up(MacAddr([2, 0, 0, 0, 0, 1]))));

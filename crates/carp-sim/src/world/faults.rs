@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use carp_core::node::Command;
 
+use super::book::Book;
 use super::host::{Missed, Stall};
 use super::{What, World, say};
 use crate::fault::{Fault, Nodes, Planned};
@@ -28,6 +29,11 @@ impl World {
         self.plan(end, What::FaultEnds(index));
         match fault {
             Fault::Crash { node } => self.die(node),
+            Fault::Reclock { node, wall } => {
+                self.hosts[node].wall = wall;
+                self.die(node);
+            }
+            Fault::Attack { .. } => self.attack(index),
             Fault::Stall { node, queue } => {
                 self.hosts[node].stall = Some(Stall { room: queue, missed: Vec::new() });
                 self.conditions_changed();
@@ -60,7 +66,7 @@ impl World {
             say!(self, None, "no more: {fault}");
         }
         match fault {
-            Fault::Crash { node } => self.start(node),
+            Fault::Crash { node } | Fault::Reclock { node, .. } => self.start(node),
             Fault::Stall { node, .. } => self.resume(node),
             Fault::Carrier { node } => self.set_carrier(node, true),
             Fault::Restart { node, spec } => {
@@ -73,7 +79,11 @@ impl World {
                 let edition = self.hosts[node].credentials.edition;
                 self.restart(node, Credentials::right(edition));
             }
-            Fault::HandOver { .. } | Fault::Chatter { .. } | Fault::Reload { .. } | Fault::Rekey { .. } => {}
+            Fault::HandOver { .. }
+            | Fault::Chatter { .. }
+            | Fault::Reload { .. }
+            | Fault::Rekey { .. }
+            | Fault::Attack { .. } => {}
             Fault::Demotion { node, by } => self.demote(node, -by),
             _ => self.network_changed(),
         }
@@ -81,22 +91,26 @@ impl World {
 
     /// Begins a life of the node, if it is not alive: a host that crashed before its start is started by its end.
     pub(super) fn start(&mut self, node: usize) {
-        let crashed =
-            self.active.iter().zip(&self.scenario.faults).any(|(active, planned)| {
-                *active && matches!(planned.fault, Fault::Crash { node: other } if other == node)
-            });
-        let host = &mut self.hosts[node];
-        if host.machine.is_some() || crashed {
+        let downs = |fault: Fault| match fault {
+            Fault::Crash { node } | Fault::Reclock { node, .. } => Some(node),
+            _ => None,
+        };
+        let mut active = self.active.iter().zip(&self.scenario.faults).filter(|(active, _)| **active);
+        if self.hosts[node].machine.is_some() || active.any(|(_, planned)| downs(planned.fault) == Some(node)) {
             return;
         }
-        say!(self, Some(node), "starts");
+        say!(self, Some(node), "starts, its wall clock is {}", self.hosts[node].wall);
+        let peers = if self.scenario.unicast { self.peers(node) } else { Vec::new() };
         let sabotage = self.scenario.sabotage.filter(|_| node == 0);
+        let authentication = self.scenario.authentication;
+        let (seed, host) = (self.dice.bits(), &mut self.hosts[node]);
         host.life += 1;
         host.scripts = Scripts::default();
         host.former = None;
-        let (spec, credentials, seed) = (host.spec, host.credentials, self.dice.bits());
-        let peers = if self.scenario.unicast { self.peers(node) } else { Vec::new() };
-        let birth = Birth { spec: &spec, credentials, peers: &peers, seed, sabotage };
+        let (now, wall) = (host.clock.at(self.ledger.now), host.wall.at(self.ledger.now));
+        host.book = Book::new(now, wall);
+        let (spec, credentials) = (host.spec, host.credentials);
+        let birth = Birth { spec: &spec, credentials, peers: &peers, seed, sabotage, authentication, now, wall };
         self.hosts[node].machine = Some(Machine::new(&birth));
         self.note(&Fact::Started { node });
         self.conditions_changed();

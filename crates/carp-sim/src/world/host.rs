@@ -7,9 +7,10 @@ use carp_core::time::Instant;
 use carp_core::wire::MacAddr;
 
 use super::Packet;
+use super::book::Book;
 use crate::fault::Fault;
 use crate::machine::Machine;
-use crate::moment::{Clock, Moment};
+use crate::moment::{Clock, Moment, Wall};
 use crate::scripts::Scripts;
 use crate::spec::{Credentials, Spec};
 
@@ -45,7 +46,7 @@ impl Stall {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Saying {
     pub(super) at: Moment,
-    pub(super) counter: u64,
+    pub(super) stamp: u64,
     pub(super) copies: usize,
 }
 
@@ -71,6 +72,10 @@ pub(super) struct Host {
     /// Counts its starts.
     pub(super) life: u32,
     pub(super) clock: Clock,
+    /// What the next life begins with.
+    pub(super) wall: Wall,
+    /// Strict nodes: whom it has to believe.
+    pub(super) book: Book,
     pub(super) scripts: Scripts,
     pub(super) stall: Option<Stall>,
     pub(super) carrier: bool,
@@ -79,7 +84,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(spec: Spec, clock: Clock) -> Self {
+    pub(super) fn new(spec: Spec, clock: Clock, wall: Wall) -> Self {
         Self {
             spec,
             credentials: Credentials::default(),
@@ -88,6 +93,8 @@ impl Host {
             machine: None,
             life: 0,
             clock,
+            wall,
+            book: Book::default(),
             scripts: Scripts::default(),
             stall: None,
             carrier: true,

@@ -1,5 +1,7 @@
 //! One run: nodes, the network between them, time, and the checkers that watch.
 
+mod attack;
+mod book;
 mod faults;
 mod host;
 mod traffic;
@@ -17,6 +19,7 @@ use carp_core::node::{Command, LinkState};
 
 use crate::checkers::{Checkers, Rule, Violation};
 use crate::dice::Dice;
+use crate::fault::{Fault, Planned};
 use crate::ledger::{Fact, Ledger};
 use crate::machine::{Act, Input, Machine, Why};
 use crate::moment::Moment;
@@ -64,6 +67,8 @@ enum What {
     },
     FaultBegins(usize),
     FaultEnds(usize),
+    /// The next step of an attack.
+    Attack(usize),
     Judge,
 }
 
@@ -106,6 +111,10 @@ pub struct Tally {
     pub frames: u64,
     /// Times that a node became MASTER.
     pub takeovers: u64,
+    /// Advertisements that somebody sent again, changed or not, and that had to be without effect.
+    pub attacks: u64,
+    /// Those that somebody would have sent again, had they not looked like slow ones to the node that was to get them.
+    pub withheld: u64,
 }
 
 /// A change of state.
@@ -153,6 +162,11 @@ pub(crate) struct World {
     /// The group gets other credentials: these, and when those are late who were not reloaded yet.
     edition: Option<Edition>,
     grace_ends: Option<Moment>,
+    /// Whether somebody records what is sent, and what.
+    is_recorded: bool,
+    recorded: Vec<Rc<Packet>>,
+    /// For each fault that is an attack: what is played next.
+    playing: Vec<Option<usize>>,
 }
 
 impl World {
@@ -160,7 +174,9 @@ impl World {
     pub(crate) fn new(scenario: Scenario, with_trace: bool) -> Self {
         let mut dice = Dice::new(scenario.seed ^ 0x00c0_ffee);
         let specs = &scenario.specs;
-        let hosts = specs.iter().zip(&scenario.clocks).map(|(spec, clock)| Host::new(*spec, *clock)).collect();
+        let clocks = scenario.clocks.iter().zip(&scenario.walls);
+        let hosts = specs.iter().zip(clocks).map(|(spec, (clock, wall))| Host::new(*spec, *clock, *wall)).collect();
+        let is_attack = |planned: &Planned| matches!(planned.fault, Fault::Attack { .. });
         let mut world = Self {
             queue: BinaryHeap::new(),
             planned: 0,
@@ -180,6 +196,9 @@ impl World {
             moves: Vec::new(),
             edition: None,
             grace_ends: None,
+            is_recorded: scenario.faults.iter().any(is_attack),
+            recorded: Vec::new(),
+            playing: vec![None; scenario.faults.len()],
             scenario,
         };
         for node in 0..world.hosts.len() {
@@ -196,7 +215,8 @@ impl World {
     /// Runs to the end, or to the first broken rule.
     pub(crate) fn run(mut self) -> Outcome {
         for (node, spec) in self.scenario.specs.iter().enumerate() {
-            say!(self, Some(node), "is {spec}, its clock drifts by {} ppm", self.scenario.clocks[node].drift_ppm);
+            let (drift, wall) = (self.scenario.clocks[node].drift_ppm, self.scenario.walls[node]);
+            say!(self, Some(node), "is {spec}, its clock drifts by {drift} ppm, its wall clock is {wall}");
         }
         while let Some(event) = self.queue.pop() {
             let waited = self.checkers.wait_until(&self.ledger, event.at);
@@ -246,6 +266,7 @@ impl World {
             What::Apart { node, apart } => self.set_apart(node, apart),
             What::FaultBegins(index) => self.fault_begins(index),
             What::FaultEnds(index) => self.fault_ends(index),
+            What::Attack(index) => self.attack(index),
             What::Judge => self.note(&Fact::Judged),
         }
     }

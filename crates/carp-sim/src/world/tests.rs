@@ -1,7 +1,11 @@
-//! Groups that get other credentials, and what the checkers make of it.
+//! Groups that get other credentials, and what the checkers make of it; and what stamps change, which is nothing.
+
+use carp_core::host::Authentication;
 
 use super::*;
-use crate::fault::{Fault, Planned};
+use crate::fault::{Fault, FaultKind, FaultSet, Planned};
+use crate::moment::Wall;
+use crate::options::Options;
 use crate::spec::{Families, Kind, Spec};
 
 const GRACE: Duration = Duration::from_secs(10);
@@ -78,5 +82,70 @@ fn without_a_grace_time_the_second_master_appears_at_once() {
         let outcome = rekeyed(families, editions()[0], &[20, 200], Duration::ZERO);
         let [(when, 1)] = second_masters(&outcome)[..] else { panic!("{families:?}: {:?}", outcome.moves) };
         assert!((at(22)..at(25)).contains(&when), "{families:?}: {when}");
+    }
+}
+
+/// The moves of a run with every fault that honest hosts have, and what was broken.
+fn moves(seed: u64, authentication: Authentication, options: &Options) -> (Vec<Move>, Option<Violation>) {
+    let faults = FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::Twins).collect::<Vec<_>>();
+    let options = Options { authentication, faults: FaultSet::of(&faults), ..options.clone() };
+    let outcome = World::new(Scenario::new(seed, &options), false).run();
+    (outcome.moves, outcome.violation)
+}
+
+#[test]
+fn a_group_that_observes_moves_exactly_as_a_classic_one_in_any_company() {
+    let groups = [
+        Options { peers: Kind::ALL.to_vec(), ..Options::default() },
+        Options { families: Families::Dual, ..Options::default() },
+        Options { unicast: true, ..Options::default() },
+    ];
+    for (options, seed) in groups.iter().flat_map(|options| (0..300).map(move |seed| (options, seed))) {
+        let [classic, observe] = [Authentication::Classic, Authentication::Observe].map(|a| moves(seed, a, options));
+        assert_eq!(classic, observe, "seed {seed} {options}");
+        assert_eq!(observe.1, None, "seed {seed} {options}");
+    }
+}
+
+/// Without the stamps the same attacks break the promises.
+#[test]
+fn forged_advertisements_are_believed_in_groups_that_only_observe() {
+    let attacks = [FaultKind::Replay, FaultKind::Forgery, FaultKind::Reflection];
+    let options = Options {
+        authentication: Authentication::Strict,
+        faults: FaultSet::of(&[&attacks[..], &[FaultKind::Crash, FaultKind::Handover]].concat()),
+        ..Options::default()
+    };
+    let run = |seed: u64, authentication| {
+        let scenario = Scenario { authentication, ..Scenario::new(seed, &options) };
+        World::new(scenario, false).run().violation
+    };
+    assert!((0..100).all(|seed| run(seed, Authentication::Strict).is_none()));
+    let broken: Vec<_> = (0..100).filter_map(|seed| run(seed, Authentication::Observe)).collect();
+    println!("{} of 100 runs", broken.len());
+    for rule in [Rule::NoMaster, Rule::Grounds] {
+        assert!(broken.iter().any(|violation| violation.rule == rule), "{rule}: not among {broken:?}");
+    }
+}
+
+/// Hosts with the wrong time in one strict group: nobody is shut out for longer than a dead time and an advertisement.
+#[test]
+fn a_strict_node_with_any_clock_is_heard_after_a_dead_time_and_an_advertisement() {
+    let walls = [Wall::Cold, Wall::Off(-3_600_000), Wall::Off(-11_000), Wall::Off(0), Wall::Off(2_592_000_000)];
+    for (one, other, seed) in
+        walls.iter().flat_map(|a| walls.iter().flat_map(move |b| (0..4).map(move |s| (*a, *b, s))))
+    {
+        let specs = vec![Spec::plain(Kind::Ours, 1, 0), Spec::plain(Kind::Ours, 2, 100)];
+        let crash = Planned { begin: at(20), end: at(23), fault: Fault::Reclock { node: 1, wall: other } };
+        let mut scenario = Scenario::plain(seed, specs, vec![crash], at(60));
+        (scenario.authentication, scenario.walls) = (Authentication::Strict, vec![one, Wall::Off(0)]);
+        scenario.bounds.clocks_differ = true;
+        let outcome = World::new(scenario, false).run();
+        assert_eq!(outcome.violation, None, "{one}, {other}");
+        // 3.4 s of dead time, 1.4 s between two advertisements, and a start within the first 1.1 s.
+        let late = |from: u64, until: u64| outcome.moves.iter().any(|step| step.at > at(from) && step.at < at(until));
+        assert!(!late(6, 20) && !late(28, 60), "{one}, {other}: {:?}", outcome.moves);
+        let last = |node| outcome.moves.iter().rfind(|step| step.node == node).map(|step| step.to);
+        assert_eq!([last(0), last(1)], [Some(State::Master), Some(State::Backup)], "{one}, {other}");
     }
 }

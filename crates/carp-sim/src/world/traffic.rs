@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use carp_core::host::Authentication;
 use carp_core::node::Purpose;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::{self, Received};
@@ -12,24 +13,36 @@ use super::{What, World, say};
 use crate::ledger::Fact;
 use crate::machine::Input;
 use crate::network::damage;
-use crate::spec::{Credentials, Edition, Family, Kind};
+use crate::spec::{Credentials, Edition, Families, Family, Kind};
+
+/// How a frame came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A node sent it.
+    Sent,
+    /// Somebody sent it again.
+    Repeated,
+    /// Somebody sent it again, and changed it.
+    Changed,
+}
 
 /// A frame on its way.
 #[derive(Debug)]
 pub(super) struct Packet {
-    from: usize,
+    pub(super) from: usize,
     /// Which of the sender's lives it comes from.
-    life: u32,
-    bytes: Vec<u8>,
-    family: Family,
+    pub(super) life: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) family: Family,
     /// What it advertises; `None` if it was damaged.
-    rank: Option<Interval>,
+    pub(super) rank: Option<Interval>,
     /// What it can be verified with.
-    signed_with: Signed,
+    pub(super) signed_with: Signed,
+    pub(super) origin: Origin,
 }
 
 /// The editions of the group's credentials that fit.
-type Signed = [Option<Credentials>; 2];
+pub(super) type Signed = [Option<Credentials>; 2];
 
 impl World {
     pub(super) fn arrive(&mut self, to: usize, packet: &Rc<Packet>) {
@@ -46,20 +59,64 @@ impl World {
 
     pub(super) fn hear(&mut self, to: usize, packet: &Packet) {
         let host = &self.hosts[to];
-        let echo = packet.from == to && packet.life == host.life;
+        let strict = self.scenario.authentication == Authentication::Strict;
+        // Strict nodes know what they sent in an earlier life.
+        let echo = packet.from == to && (strict || packet.life == host.life);
         let mut signed_with = packet.signed_with.iter().flatten();
-        let understood = !echo && signed_with.any(|credentials| host.understands(*credentials, self.ledger.now));
-        let (rank, family) = (packet.rank.filter(|_| understood), packet.family);
-        match packet.rank {
-            Some(rank) => say!(self, Some(to), "hears n{} ({rank}){}", packet.from, if echo { ", itself" } else { "" }),
-            None => say!(self, Some(to), "hears a damaged frame of n{}", packet.from),
+        let verified = signed_with.any(|credentials| host.understands(*credentials, self.ledger.now));
+        let authentic = verified && packet.rank.is_some();
+        let mut believed = authentic && !echo;
+        self.tally.attacks += u64::from(authentic && echo && packet.origin != Origin::Sent);
+        if strict && believed {
+            let Some(judged) = self.consult_book(to, packet) else { return };
+            believed = judged;
         }
+        let rank = packet.rank.filter(|_| believed);
+        self.say_heard(to, packet, echo);
         if let Some(rank) = rank {
-            self.note(&Fact::Heard { node: to, from: packet.from, family, rank });
+            self.note(&Fact::Heard { node: to, from: packet.from, family: packet.family, rank });
         }
+        let before = if strict { self.looks(to) } else { None };
         self.feed(to, Input::Frame(&packet.bytes));
+        self.judge_reaction(to, before.as_ref(), authentic && !believed, packet.origin != Origin::Sent);
         if let Some(rank) = rank {
             self.note(&Fact::Reacted { node: to, from: packet.from, rank });
+        }
+    }
+
+    /// Whether a strict node has to believe an authentic advertisement of another one. `None` if somebody sends again
+    /// what it would have to believe from the network: what was held back for a while cannot be told from what is slow,
+    /// and no frame is so slow here.
+    fn consult_book(&mut self, to: usize, packet: &Packet) -> Option<bool> {
+        if packet.origin == Origin::Changed {
+            self.tally.attacks += 1;
+            return Some(false);
+        }
+        let received = frame::parse(&packet.bytes).expect("what has a rank can be read");
+        let host = &mut self.hosts[to];
+        let now = host.clock.at(self.ledger.now);
+        let (source, counter) = (received.src, received.advertisement.counter);
+        if packet.origin == Origin::Repeated {
+            if host.book.believes(now, source, counter) {
+                self.tally.withheld += 1;
+                return None;
+            }
+            self.tally.attacks += 1;
+        }
+        Some(host.book.hear(now, source, counter))
+    }
+
+    fn say_heard(&mut self, to: usize, packet: &Packet, echo: bool) {
+        let from = packet.from;
+        let how = match packet.origin {
+            Origin::Sent if echo => ", itself",
+            Origin::Sent => "",
+            Origin::Repeated => ", repeated by somebody",
+            Origin::Changed => ", changed by somebody",
+        };
+        match packet.rank {
+            Some(rank) => say!(self, Some(to), "hears n{from} ({rank}){how}"),
+            None => say!(self, Some(to), "hears a damaged frame of n{from}"),
         }
     }
 
@@ -87,22 +144,29 @@ impl World {
         if let Some(received) = received {
             let signed_with = self.signed_with(node, &received);
             let (life, family) = (self.hosts[node].life, Family::of(received.src));
-            let packet = Packet { from: node, life, bytes, family, rank, signed_with };
-            self.spread(node, only, &Rc::new(packet));
+            let packet = Packet { from: node, life, bytes, family, rank, signed_with, origin: Origin::Sent };
+            let packet = Rc::new(packet);
+            if self.is_recorded {
+                self.recorded.push(Rc::clone(&packet));
+            }
+            self.spread(node, only, &packet);
         }
     }
 
-    /// Whether this is one more frame of the advertisement that is being said: ours say one thing under one counter.
+    /// Whether this is one more frame of the advertisement that is being said: ours say one thing under one counter, or
+    /// with stamps of one time, which the first 40 bits are.
     fn is_copy(&mut self, node: usize, counter: Option<u64>) -> bool {
         let (host, now) = (&mut self.hosts[node], self.ledger.now);
-        let Some(counter) = counter.filter(|_| host.spec.kind == Kind::Ours) else { return false };
+        let Some(stamp) = counter.filter(|_| host.spec.kind == Kind::Ours).map(|counter| counter >> 24) else {
+            return false;
+        };
         match &mut host.saying {
-            Some(saying) if (saying.at, saying.counter) == (now, counter) => {
+            Some(saying) if (saying.at, saying.stamp) == (now, stamp) => {
                 saying.copies += 1;
                 true
             }
             saying => {
-                *saying = Some(Saying { at: now, counter, copies: 1 });
+                *saying = Some(Saying { at: now, stamp, copies: 1 });
                 false
             }
         }
@@ -126,11 +190,19 @@ impl World {
         let Some(edition) = self.edition.filter(|_| credentials.same_group(Credentials::default())) else {
             return [Some(*credentials), None];
         };
-        let carp = &received.advertisement;
-        [Edition::default(), edition].map(Credentials::right).map(|credentials| {
-            let forms = credentials.authenticators(spec.families);
-            forms.iter().any(|form| form.verify(carp.counter, &carp.digest)).then_some(credentials)
-        })
+        signed_with_either(edition, spec.families, received)
+    }
+
+    /// What a recording can be verified with by now: editions that came later may have a form of digest in common with
+    /// that of the time.
+    pub(super) fn signed_with_by_now(&self, packet: &Packet, received: &Received) -> Signed {
+        let mut credentials = packet.signed_with.iter().flatten();
+        match self.edition {
+            Some(edition) if credentials.all(|credentials| credentials.same_group(Credentials::default())) => {
+                signed_with_either(edition, self.hosts[packet.from].spec.families, received)
+            }
+            _ => packet.signed_with,
+        }
     }
 
     fn spread(&mut self, from: usize, only: Option<IpAddr>, packet: &Rc<Packet>) {
@@ -168,4 +240,13 @@ impl World {
         };
         Some(Rc::new(Packet { bytes, rank, ..*packet }))
     }
+}
+
+/// Which of the two editions of the group's credentials fit.
+fn signed_with_either(edition: Edition, families: Families, received: &Received) -> Signed {
+    let carp = &received.advertisement;
+    [Edition::default(), edition].map(Credentials::right).map(|credentials| {
+        let forms = credentials.authenticators(families);
+        forms.iter().any(|form| form.verify(carp.counter, &carp.digest)).then_some(credentials)
+    })
 }

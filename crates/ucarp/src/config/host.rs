@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
+use carp_core::host::Authentication;
 use carp_core::timing::Interval;
 
 use super::document::Entry;
@@ -55,6 +56,11 @@ pub(super) fn build(host: &Merged<'_>, outside: &mut Outside, findings: &mut Fin
         },
         scripts: scripts(host),
         ignore_carrier: host.flag(KeyId::IgnoreCarrier),
+        authentication: match host.choice(KeyId::Authentication) {
+            "classic" => Authentication::Classic,
+            "strict" => Authentication::Strict,
+            _ => Authentication::Observe,
+        },
         dialect: Dialect {
             link_local_in_digest: host.choice(KeyId::LinkLocalDigest) == "include",
             pseudo_header_checksum: host.choice(KeyId::Ipv6Checksum) == "pseudo-header",

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
+use carp_core::host::Authentication;
 
 use super::effect::Shape;
 use super::secret::Secret;
@@ -95,6 +96,11 @@ fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
             TieRule::UcarpLittleEndian => "ucarp",
             TieRule::Numeric => "numeric",
             TieRule::Kernel => "kernel",
+        }),
+        KeyId::Authentication => string(match host.authentication {
+            Authentication::Classic => "classic",
+            Authentication::Observe => "observe",
+            Authentication::Strict => "strict",
         }),
         KeyId::LinkLocalDigest => string(if host.dialect.link_local_in_digest { "include" } else { "omit" }),
         KeyId::Ipv6Checksum => string(if host.dialect.pseudo_header_checksum { "pseudo-header" } else { "plain" }),

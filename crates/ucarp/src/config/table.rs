@@ -176,6 +176,7 @@ pub enum KeyId {
     ScriptTimeout,
     IgnoreCarrier,
     Tie,
+    Authentication,
     LinkLocalDigest,
     Ipv6Checksum,
     OpenbsdLladdr,
@@ -284,6 +285,13 @@ pub const KEYS: &[KeySpec] = &[
         .like(&["ignoreifstate"]),
     key(KeyId::Tie, "tie", Kind::Choice(&["ucarp", "numeric", "kernel"]), "who stays when two MASTERs are equal")
         .or("\"ucarp\""),
+    key(
+        KeyId::Authentication,
+        "authentication",
+        Kind::Choice(&["classic", "observe", "strict"]),
+        "what to do about repeated and changed advertisements",
+    )
+    .or("\"observe\""),
     key(
         KeyId::LinkLocalDigest,
         "link-local-digest",

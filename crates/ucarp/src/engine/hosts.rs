@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use carp_core::auth::AddressList;
 use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
@@ -99,6 +99,7 @@ impl Hosted {
             preempt: settings.preempt,
             tie: settings.tie,
             pseudo_header_checksum: settings.dialect.pseudo_header_checksum,
+            authentication: settings.authentication,
         }
     }
 }
@@ -150,6 +151,7 @@ impl Engine {
     /// Adds virtual hosts to the core. Their interfaces know of them afterwards.
     fn add_all(&mut self, all: Vec<HostSettings>) -> BTreeSet<HostId> {
         let mut added = BTreeSet::new();
+        self.node.set_clock(now(), UNIX_EPOCH.elapsed().unwrap_or_default());
         for settings in all {
             let index = self.interface(&settings.interface);
             let hosted = Hosted::new(settings, self.parts.style, index);

@@ -51,6 +51,7 @@ fn the_smallest_virtual_host_has_the_tables_defaults() {
         tie: TieRule::UcarpLittleEndian,
         scripts: Scripts { up: None, down: None, neutral: false, time_limit: Duration::from_secs(60) },
         ignore_carrier: false,
+        authentication: Authentication::Observe,
         dialect: Dialect::default(),
     };
     assert_eq!(host, wanted);
@@ -98,6 +99,8 @@ fn every_key_sets_its_own_setting() {
     changed("mac = \"virtual\"\nvirtual-interface = \"vip0\"", &|host| host.mac = Mac::Virtual { name: "vip0".into() });
     changed("tie = \"numeric\"", &|host| host.tie = TieRule::Numeric);
     changed("tie = \"kernel\"", &|host| host.tie = TieRule::Kernel);
+    changed("authentication = \"classic\"", &|host| host.authentication = Authentication::Classic);
+    changed("authentication = \"strict\"", &|host| host.authentication = Authentication::Strict);
     changed("ignore-carrier = true", &|host| host.ignore_carrier = true);
     changed("openbsd-lladdr = \"00:00:5e:00:01:01\"", &|host| {
         host.dialect.lladdr = Some(carp_core::wire::MacAddr([0, 0, 0x5e, 0, 1, 1]));

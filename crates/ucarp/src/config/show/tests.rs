@@ -39,6 +39,7 @@ routed = true
 mac = "virtual"
 lease = "none"
 tie = "kernel"
+authentication = "strict"
 ignore-carrier = true
 dead-ratio = 1000000
 [virtual-host.scripts]

@@ -3,19 +3,23 @@
 //! The core itself cannot be changed at run time, so a fault is made from outside: by editing or dropping what goes in,
 //! by delaying, editing or adding to what comes out, or by a configuration other than the one that the checkers know of.
 
+mod stamps;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use carp_core::election::State;
+use carp_core::host::Authentication;
 use carp_core::node::{Command, LinkState, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::{self, AdvertisementFrame, Received};
 
-use crate::machine::{Act, Input, Reload};
+use crate::machine::{Act, Birth, Input, Reload};
 use crate::spec::{Credentials, Family, Spec};
+use stamps::Stamps;
 
 /// A rule that a sabotaged node breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +70,31 @@ pub enum Sabotage {
     ForgetsOldForm,
     /// Sends the new form of digest as soon as it is reloaded.
     NewFormAtOnce,
+    /// Believes what it has heard before.
+    BelievesRepetitions,
+    /// Believes advertisements whose fields were changed.
+    BelievesChanges,
+    /// Believes what it sent itself.
+    BelievesReflections,
+    /// Believes what is far behind group time.
+    BelievesOldNews,
+    /// Doubts in strict groups, and believes all the same.
+    BelievesAnything,
+    /// Does not count what it doubts.
+    CountsNothing,
+    /// Takes senders that are in step for those that are far behind.
+    RefusesGoodNews,
+    /// Stamps every advertisement with the time of its first one.
+    ClockStandsStill,
+    /// Stamps advertisements by its own clock, whatever the group's time is.
+    NeverCatchesUp,
+    /// Does not stamp its advertisements.
+    StampsNothing,
 }
 
 impl Sabotage {
     /// All planted faults.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 33] = [
         Self::ReversedOrder,
         Self::DeafToBetter,
         Self::NoTieRule,
@@ -94,7 +118,26 @@ impl Sabotage {
         Self::IgnoresReload,
         Self::ForgetsOldForm,
         Self::NewFormAtOnce,
+        Self::BelievesRepetitions,
+        Self::BelievesChanges,
+        Self::BelievesReflections,
+        Self::BelievesOldNews,
+        Self::BelievesAnything,
+        Self::CountsNothing,
+        Self::RefusesGoodNews,
+        Self::ClockStandsStill,
+        Self::NeverCatchesUp,
+        Self::StampsNothing,
     ];
+
+    /// What the node is told to ask for instead of what its group does.
+    pub(crate) fn authentication(self) -> Option<Authentication> {
+        match self {
+            Self::BelievesAnything => Some(Authentication::Observe),
+            Self::StampsNothing => Some(Authentication::Classic),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Sabotage {
@@ -128,14 +171,16 @@ pub(crate) struct Saboteur {
     held_back: Duration,
     /// [`Sabotage::ReloadWaitsAnew`]: nothing before.
     not_before: Instant,
+    stamps: Stamps,
 }
 
 impl Saboteur {
-    pub(crate) fn new(sabotage: Sabotage, spec: &Spec, credentials: Credentials) -> Self {
+    pub(crate) fn new(sabotage: Sabotage, birth: &Birth<'_>) -> Self {
         Self {
             sabotage,
-            spec: *spec,
-            credentials,
+            spec: *birth.spec,
+            credentials: birth.credentials,
+            stamps: Stamps::new(birth.now, birth.wall),
             former: None,
             last_sent: None,
             leaving: false,
@@ -152,6 +197,10 @@ impl Saboteur {
             Sabotage::NeverPreempts => Spec { preempt: false, ..self.spec },
             _ => self.spec,
         }
+    }
+
+    pub(crate) fn counts_nothing(&self) -> bool {
+        self.sabotage == Sabotage::CountsNothing
     }
 
     /// What the core gets instead of a reload.
@@ -207,9 +256,12 @@ impl Saboteur {
     }
 
     /// The frame that the core gets instead of the one that arrived.
-    pub(crate) fn frame(&self, state: State, input: Input<'_>) -> Option<Vec<u8>> {
+    pub(crate) fn frame(&mut self, now: Instant, state: State, input: Input<'_>) -> Option<Vec<u8>> {
         let Input::Frame(bytes) = input else { return None };
-        let received = frame::parse(bytes).ok()?;
+        let mut received = frame::parse(bytes).ok()?;
+        if let Some(tick) = self.told_tick(now, &mut received) {
+            return Some(self.restamped(&received, tick));
+        }
         let interval = interval(&received);
         let own = received.src == self.spec.address(Family::of(received.src));
         match self.sabotage {
@@ -264,11 +316,14 @@ impl Saboteur {
     }
 
     /// What becomes of what the core does, and what the core is told in return.
-    pub(crate) fn acts(&mut self, genuine: Vec<Act>, acts: &mut Vec<Act>) -> Option<Command> {
+    pub(crate) fn acts(&mut self, now: Instant, genuine: Vec<Act>, acts: &mut Vec<Act>) -> Option<Command> {
         let mut command = None;
         let mut goodbyes = 0;
         for mut act in genuine {
             let mut repeat = false;
+            if let Act::Send { purpose: Purpose::Advertisement | Purpose::Goodbye, frame, .. } = &mut act {
+                self.stamp(now, frame);
+            }
             match &mut act {
                 Act::Send { purpose: Purpose::Advertisement, to, frame } => {
                     if self.sabotage == Sabotage::NewFormAtOnce && self.former.is_some() {

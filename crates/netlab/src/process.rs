@@ -83,6 +83,31 @@ impl Process {
         rustix::process::pidfd_send_signal(&self.handle, signal).map_err(system(what))
     }
 
+    /// Sends a signal to this process and to those of its children that run the same program.
+    ///
+    /// # Errors
+    /// It has ended (`ESRCH`).
+    pub fn signal_all(&self, signal: Signal) -> Result<()> {
+        let children = self.children();
+        self.signal(signal)?;
+        children.into_iter().for_each(|child| send(child, signal));
+        Ok(())
+    }
+
+    /// Sends a signal to those children of this process that run the same program, and not to itself.
+    pub fn signal_children(&self, signal: Signal) {
+        self.children().into_iter().for_each(|child| send(child, signal));
+    }
+
+    /// The children of this process that run the same program: a daemon may consist of several.
+    pub fn children(&self) -> Vec<u32> {
+        let program = |pid: u32| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let (pid, own) = (self.pid, program(self.pid));
+        let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let all = list.split_whitespace().filter_map(|child| child.parse().ok());
+        all.filter(|child| own.is_some() && program(*child) == own).collect()
+    }
+
     /// How it ended, or `None` if it still runs when the time is over.
     ///
     /// # Errors
@@ -171,6 +196,11 @@ fn follow<R: Read + Send + 'static>(pipe: Option<R>, stream: Stream, lines: &Arc
         lines.close();
     })?;
     Ok(())
+}
+
+/// One that has ended meanwhile needs no signal.
+fn send(pid: u32, signal: Signal) {
+    let _ = rustix::process::kill_process(as_pid(pid), signal);
 }
 
 fn as_pid(pid: u32) -> Pid {

@@ -71,6 +71,15 @@ impl Channel {
         Ok((Channel { socket: one }, Channel { socket: other }))
     }
 
+    /// The same end again. It is closed when all copies are.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<Channel> {
+        Ok(Channel { socket: self.socket.try_clone()? })
+    }
+
     /// Sends one message, and copies of these descriptors with it.
     ///
     /// # Errors

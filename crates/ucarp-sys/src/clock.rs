@@ -11,8 +11,17 @@ mod tests;
 /// It never goes backwards and nobody can set it. `std::time::Instant` is no substitute: it stops during suspend, so a
 /// MASTER that was asleep for an hour would take itself for up to date.
 pub fn boottime() -> u64 {
-    let now = read(libc::CLOCK_BOOTTIME);
-    let seconds = u64::try_from(now.tv_sec).expect("the time since boot is not negative");
+    nanoseconds(libc::CLOCK_BOOTTIME)
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, by which service managers count.
+pub fn monotonic() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC)
+}
+
+fn nanoseconds(clock: libc::clockid_t) -> u64 {
+    let now = read(clock);
+    let seconds = u64::try_from(now.tv_sec).expect("a clock that counts from the start is not negative");
     let nanoseconds = u64::try_from(now.tv_nsec).expect("a kernel timestamp has 0 to 999,999,999 nanoseconds");
     seconds * 1_000_000_000 + nanoseconds
 }

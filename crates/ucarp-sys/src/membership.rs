@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
@@ -17,7 +17,7 @@ mod tests;
 /// the link is removed the membership goes with it.
 pub struct Membership {
     /// A socket without a port: no datagram ever reaches it, and the kernel leaves the group when it is closed.
-    _socket: OwnedFd,
+    socket: OwnedFd,
 }
 
 impl Membership {
@@ -31,7 +31,7 @@ impl Membership {
         // The default hands a socket datagrams of groups that others joined. Without a port it gets none anyway.
         crate::socket_option::set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
         sockopt::set_ip_add_membership_with_ifindex(&socket, &group, &Ipv4Addr::UNSPECIFIED, ifindex)?;
-        Ok(Membership { _socket: socket })
+        Ok(Membership { socket })
     }
 
     /// Joins an IPv6 group on the link with this index.
@@ -43,7 +43,14 @@ impl Membership {
     pub fn join_v6(ifindex: u32, group: Ipv6Addr) -> io::Result<Membership> {
         let socket = socket(AddressFamily::INET6, ifindex)?;
         sockopt::set_ipv6_add_membership(&socket, &group, ifindex)?;
-        Ok(Membership { _socket: socket })
+        Ok(Membership { socket })
+    }
+}
+
+/// To be shared with another process, which keeps the membership then, too.
+impl AsFd for Membership {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

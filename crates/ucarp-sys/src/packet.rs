@@ -90,6 +90,13 @@ impl PacketSocket {
         Ok(PacketSocket { fd, ifindex: address.0.sll_ifindex })
     }
 
+    /// A socket on the link with this index that another process has opened with [`PacketSocket::open_with`].
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd, ifindex: u32) -> PacketSocket {
+        // The index was checked where the socket was opened.
+        PacketSocket { fd, ifindex: ifindex.cast_signed() }
+    }
+
     /// Makes `filter` decide what is received from now on, in one step: no frame is lost, none is read twice, and what
     /// the old filter let through can still be read. No privilege is needed, so a reload works after they are dropped;
     /// a second socket opened beside the old one would need them, and would read frames that arrive meanwhile twice.

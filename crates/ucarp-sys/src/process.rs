@@ -9,7 +9,7 @@ pub use rustix::process::Signal;
 
 pub use daemon::{Readiness, daemonize};
 pub(crate) use fork::require_one_thread;
-pub use fork::{Child, fork_child};
+pub use fork::{Child, close_all_but, fork_child};
 pub use script::{Exit, Script};
 pub use tally::Tally;
 

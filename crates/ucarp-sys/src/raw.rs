@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::retry_on_intr;
 use rustix::net::addr::SocketAddrArg;
@@ -44,6 +44,18 @@ impl RawSocket {
     /// As [`RawSocket::open_v4`]; also `EAFNOSUPPORT` if the kernel runs without IPv6.
     pub fn open_v6(ifindex: u32) -> io::Result<RawSocket> {
         RawSocket::open(ifindex, AddressFamily::INET6)
+    }
+
+    /// A socket for IPv4 packets on the interface with this index that another process has opened.
+    #[must_use]
+    pub fn from_fd_v4(fd: OwnedFd, ifindex: u32) -> RawSocket {
+        RawSocket { fd, ifindex, is_ipv4: true }
+    }
+
+    /// As [`RawSocket::from_fd_v4`], for IPv6.
+    #[must_use]
+    pub fn from_fd_v6(fd: OwnedFd, ifindex: u32) -> RawSocket {
+        RawSocket { fd, ifindex, is_ipv4: false }
     }
 
     fn open(ifindex: u32, family: AddressFamily) -> io::Result<RawSocket> {
@@ -89,6 +101,13 @@ impl RawSocket {
     fn send_to(&self, packet: &[u8], to: &impl SocketAddrArg) -> io::Result<()> {
         retry_on_intr(|| rustix::net::sendto(&self.fd, packet, SendFlags::empty(), to))?;
         Ok(())
+    }
+}
+
+/// To be shared with another process.
+impl AsFd for RawSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -60,6 +60,28 @@ impl Signal {
     }
 }
 
+/// Makes this process ignore all signals that a daemon can act on but `SIGCHLD`, whatever was done with them before. For
+/// a child of one that catches them: its handlers would write to descriptors that belong to its parent.
+pub fn ignore_all() {
+    let all = [Signal::Usr1, Signal::Usr2, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
+    for signal in all {
+        // SAFETY: to ignore a signal runs no code of this process.
+        unsafe { libc::signal(signal.number(), libc::SIG_IGN) };
+    }
+    // SAFETY: the default action runs no code of this process.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Ends this process by a signal, as if nobody had caught it.
+pub fn die_by(signal: Signal) -> ! {
+    // SAFETY: the default action runs no code of this process.
+    unsafe { libc::signal(signal.number(), libc::SIG_DFL) };
+    // SAFETY: raise has no conditions.
+    unsafe { libc::raise(signal.number()) };
+    // It was blocked when this process was started.
+    std::process::exit(128 + signal.number());
+}
+
 /// Signals caught for this process, to be polled for and drained.
 ///
 /// Each kind is reported once however often it came, so a storm of signals costs no memory. A process that forks shares

@@ -24,6 +24,7 @@ complete -c ucarp -s S -l ignoreifstate -d 'stay MASTER when the cable is unplug
 complete -c ucarp -s M -l nomcast -d 'send to the broadcast instead of the multicast MAC'
 complete -c ucarp -s f -l facility -x -a 'auth authpriv cron daemon ftp kern lpr mail mark news security syslog user uucp local0 local1 local2 local3 local4 local5 local6 local7 none' -d 'syslog facility, or none'
 complete -c ucarp -s D -l debug -d 'log debug messages'
+complete -c ucarp -l no-split -d 'one process without sandbox, for debugging'
 complete -c ucarp -s h -l help -d 'print this help'
 complete -c ucarp -s V -l version -d 'print the version'
 complete -c ucarp -l check -d 'tell all that is wrong with the configuration file'

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use carp_core::node::HostId;
 use carp_core::time::Instant;
+
+use crate::protocol::HostNumber;
 
 /// The least time between the line about something and its first count.
 const QUIET: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Which virtual host it concerns, where there are several.
-    pub host: Option<HostId>,
+    pub host: Option<HostNumber>,
     /// A name for the kind, which the count's line repeats.
     pub kind: &'static str,
     /// Who is to blame, as far as that can be known; `None` is this host.

@@ -1,11 +1,13 @@
-//! The daemon's loop: hands what happens to the protocol core and does what it asks for, in one thread.
+//! The process that reads the network: hands what arrives to the protocol core and sends what the core wants sent. For
+//! everything else, addresses and scripts above all, it asks the guardian.
 
-mod hosts;
-mod interfaces;
+mod guardian;
+mod orders;
 mod outputs;
+mod port;
 mod pulse;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::os::fd::AsFd;
@@ -13,21 +15,18 @@ use std::thread;
 use std::time::Duration;
 
 use carp_core::election::State;
-use carp_core::node::{Command, HostId, LinkId, Node};
+use carp_core::node::{HostId, LinkId, LinkState, Node};
 use carp_core::time::Instant;
-use log::{debug, error, info};
+use log::{debug, error};
 use ucarp_sys::clock;
-use ucarp_sys::monitor::Monitor;
 use ucarp_sys::poll::Poller;
-use ucarp_sys::signals::{Signal, Signals};
 
 use crate::complaints::{Complaints, Subject};
-use crate::interface::{Interface, Port};
-use crate::keeper::Keeper;
+use crate::protocol::{HostNumber, Profile};
 use crate::report;
-use crate::scripts::Action;
-use crate::settings::Settings;
-use hosts::Hosted;
+use guardian::Guardian;
+pub use guardian::Line;
+use port::Port;
 use pulse::Pulse;
 
 /// Frames that are read from a socket in one turn of the loop before timers get their chance. Far more than a socket's
@@ -39,9 +38,6 @@ const STALL: Duration = Duration::from_millis(20);
 
 /// How often reading is repeated when it took long; a flood must not keep timers from firing for ever.
 const MOST_READS: usize = 4;
-
-/// A port that could not be opened is tried again after this time.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// The rest after a wait that failed.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -57,43 +53,37 @@ const COLLECT: Duration = Duration::from_micros(500);
 /// some trailing bytes.
 const LONGEST_FRAME: usize = 2048;
 
-/// What the engine works with.
-pub struct Parts {
-    /// Changes of links and addresses.
-    pub monitor: Monitor,
-    /// Signals that were asked for.
-    pub signals: Signals,
-    /// How lines of the log and answers to SIGUSR1 begin.
-    pub style: Style,
-    /// Reads the settings anew, and tells the log why if it cannot. `None`: SIGHUP ends the daemon, as UCARP's.
-    pub reload: Option<Box<dyn FnMut() -> Option<Settings>>>,
+/// One virtual host.
+struct Hosted {
+    id: HostId,
+    profile: Profile,
+    /// Its addresses are there, as far as the guardian has told. Scripts tell nothing until they have ended.
+    complete: bool,
+    /// Since when none of its advertisements could be sent.
+    unheard: Option<Instant>,
+    /// The guardian has a goodbye of it that holds.
+    has_will: bool,
+    /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
+    lapsed: bool,
 }
 
-/// How the log calls virtual hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// As UCARP, which has only one: not at all.
-    Classic,
-    /// By their names.
-    Named,
+/// One link.
+struct Link {
+    name: String,
+    state: LinkState,
+    port: Option<Port>,
 }
 
 /// All virtual hosts at work.
 pub struct Engine {
     node: Node,
-    hosts: BTreeMap<HostId, Hosted>,
-    /// Numbered as the core's links.
-    interfaces: Vec<Interface>,
-    keeper: Keeper,
-    parts: Parts,
-    /// Virtual hosts that have a script to wait for.
-    busy: BTreeSet<HostId>,
-    /// Virtual hosts that are shutting down and are forgotten when they have.
-    leaving: BTreeSet<HostId>,
+    hosts: BTreeMap<HostNumber, Hosted>,
+    numbers: BTreeMap<HostId, HostNumber>,
+    links: BTreeMap<LinkId, Link>,
+    guardian: Guardian,
     poller: Poller,
     complaints: Complaints,
     pulse: Pulse,
-    shutting_down: bool,
     frame: Vec<u8>,
     /// When frames last arrived.
     last_arrival: Instant,
@@ -111,96 +101,74 @@ fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Inst
 
 /// What has something to read.
 struct Arrivals {
-    signals: bool,
-    monitor: bool,
+    orders: bool,
     frames: bool,
 }
 
 impl Engine {
-    /// An engine that has not started. `prepare` opens the interfaces of its virtual hosts.
+    /// An engine without virtual hosts, at the other end of a guardian's line.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(line: Line) -> Self {
         Self {
             node: Node::new(clock::random_seed()),
             hosts: BTreeMap::new(),
-            interfaces: Vec::new(),
-            keeper: Keeper::default(),
-            parts,
-            busy: BTreeSet::new(),
-            leaving: BTreeSet::new(),
+            numbers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            guardian: Guardian::new(line, now()),
             poller: Poller::new(),
             complaints: Complaints::default(),
             pulse: Pulse::default(),
-            shutting_down: false,
             frame: vec![0; LONGEST_FRAME],
             last_arrival: Instant::default(),
             in_burst: false,
         }
     }
 
-    /// Runs until a signal asked for the end and everything is given up. Nothing else ends it: the address would stay.
-    pub fn run(mut self) {
-        self.start();
+    /// Runs until the guardian is gone and no virtual host needs this process any more. Returns an exit status.
+    pub fn run(mut self) -> u8 {
         while !self.is_over() {
             let arrivals = self.wait().unwrap_or_else(|error| {
                 self.complain("Unable to wait for events", "", &error);
                 // Not in a circle at full speed: whatever the kernel lacks, it may have soon.
                 thread::sleep(PAUSE);
-                Arrivals { signals: true, monitor: true, frames: true }
+                Arrivals { orders: true, frames: true }
             });
             self.turn(&arrivals);
         }
-        self.forget_all();
+        0
     }
 
+    /// Without a guardian there is nothing left to do but to keep what scripts hold.
     fn is_over(&self) -> bool {
-        self.shutting_down
-            && self.busy.is_empty()
-            && self.keeper.is_idle()
-            && self.hosts.keys().all(|host| self.is_silent(*host))
-    }
-
-    fn is_silent(&self, host: HostId) -> bool {
-        self.node.state(host) == State::Init
+        self.guardian.is_gone() && self.hosts.values().all(|hosted| self.node.state(hosted.id) != State::Master)
     }
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
-        let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
-        let interfaces = self.interfaces.iter().map(|interface| interface.retry);
-        let others = [self.node.next_deadline(), self.complaints.next_deadline(), self.keeper.next_deadline()];
-        let deadline = earliest(scripts.chain(interfaces).chain(others));
+        let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
         }
-        let sockets = self.interfaces.iter().filter_map(Interface::port).flat_map(Port::sockets);
-        let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter();
-        let fds = fds.chain(sockets.map(AsFd::as_fd));
+        let sockets = self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
+        let fds = self.guardian.descriptor().into_iter().chain(sockets.map(AsFd::as_fd));
         let ready = self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
-        let [signals, monitor] = [0, 1].map(|index| self.poller.ready(index));
-        Ok(Arrivals { signals, monitor, frames: ready > usize::from(signals) + usize::from(monitor) })
+        let orders = !self.guardian.is_gone() && self.poller.ready(0);
+        Ok(Arrivals { orders, frames: ready > usize::from(orders) })
     }
 
-    /// One turn: first everything that came in, links before frames, then what is due, and in the end what all of it
-    /// means for the addresses.
+    /// One turn: first everything that came in, orders before frames, then what is due, and in the end what the guardian
+    /// has to do about it.
     fn turn(&mut self, arrivals: &Arrivals) {
         self.pulse.begin(now());
-        let removals = if arrivals.monitor { self.read_monitor() } else { None };
-        if arrivals.signals {
-            self.read_signals();
+        if arrivals.orders {
+            self.read_orders();
         }
         let now = self.hear_everything(arrivals.frames);
         self.pulse.begin(now);
-        self.retry_interfaces(now);
-        self.poll_busy(now);
         self.node.handle_timeout(now);
         self.carry_out(now);
-        if let Some(removals) = removals {
-            // Only now: a MASTER that was stalled does not take back what its leases have lost.
-            self.restore_addresses(now, &removals);
-        }
-        self.settle(now);
-        self.forget_the_gone();
+        self.watch_guardian(now);
+        self.report(now);
         while let Some(summary) = self.complaints.due(now) {
             report::summary(&summary, |host| self.who(host));
         }
@@ -216,9 +184,10 @@ impl Engine {
             self.last_arrival = before;
         }
         if arrived || due {
+            let links: Vec<LinkId> = self.links.keys().copied().collect();
             for _ in 0..MOST_READS {
-                for index in 0..self.interfaces.len() {
-                    self.read_frames(index);
+                for link in &links {
+                    self.read_frames(*link);
                 }
                 let after = now();
                 if after - before < STALL {
@@ -230,16 +199,15 @@ impl Engine {
         before
     }
 
-    fn read_frames(&mut self, index: usize) {
-        let link = link_id(index);
+    fn read_frames(&mut self, id: LinkId) {
         let mut broken = false;
-        if let Some(port) = self.interfaces[index].port() {
+        if let Some(port) = self.links.get(&id).and_then(|link| link.port.as_ref()) {
             for socket in port.sockets() {
                 for _ in 0..MOST_FRAMES {
                     match socket.recv(&mut self.frame) {
-                        Ok(Some(length)) => self.node.handle_frame(now(), link, &self.frame[..length]),
+                        Ok(Some(length)) => self.node.handle_frame(now(), id, &self.frame[..length]),
                         Ok(None) => break,
-                        // The link went down or away; the monitor tells more.
+                        // The link went down or away; the guardian knows more.
                         Err(error) => {
                             debug!("Unable to receive: {error}");
                             broken = true;
@@ -251,74 +219,14 @@ impl Engine {
         }
         self.carry_out(now());
         if broken {
-            self.reopen(now(), index);
-        }
-    }
-
-    fn read_signals(&mut self) {
-        for signal in self.parts.signals.drain() {
-            let now = now();
-            match signal {
-                Signal::Usr1 => self.tell_states(),
-                Signal::Usr2 => self.command_all(now, Command::HandOver),
-                Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => self.reload(),
-                Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.shutting_down => {
-                    info!("Told to end by {signal}");
-                    self.shutting_down = true;
-                    self.command_all(now, Command::ShutDown);
-                }
-                // A second request to end changes nothing; an ended script is noticed in every turn.
-                _ => {}
-            }
-        }
-    }
-
-    fn tell_states(&self) {
-        for (host, hosted) in &self.hosts {
-            let master = self.node.state(*host) == State::Master;
-            info!("{} on {}", if master { "MASTER" } else { "BACKUP" }, hosted.title());
-        }
-    }
-
-    fn command_all(&mut self, now: Instant, command: Command) {
-        for host in self.hosts.keys() {
-            self.node.handle_command(now, *host, command);
-        }
-        self.carry_out(now);
-    }
-
-    /// Looks whether scripts have ended or must be ended.
-    fn poll_busy(&mut self, now: Instant) {
-        for host in self.busy.clone() {
-            let done = self.hosts.get_mut(&host).and_then(|hosted| hosted.scripts.poll(now));
-            if let Some(done) = done {
-                self.script_done(now, host, done);
-            }
-            if self.hosts.get(&host).is_none_or(|hosted| hosted.scripts.is_idle()) {
-                self.busy.remove(&host);
-            }
-        }
-    }
-
-    fn request(&mut self, now: Instant, host: HostId, action: Action) {
-        let Some(hosted) = self.hosts.get_mut(&host) else { return };
-        match hosted.scripts.request(now, action) {
-            Some(done) => self.script_done(now, host, done),
-            None => _ = self.busy.insert(host),
-        }
-    }
-
-    /// Where scripts hold the address, the end of one is the end of the change.
-    fn script_done(&mut self, now: Instant, host: HostId, action: Action) {
-        if !self.keeper.keeps(host) {
-            let command = if action == Action::Up { Command::Claimed } else { Command::Released };
-            self.node.handle_command(now, host, command);
+            self.links.get_mut(&id).expect("it was there just now").port = None;
+            self.guardian.link_is_broken(id);
         }
     }
 
     /// What begins the lines about a virtual host.
-    fn who(&self, host: HostId) -> String {
-        self.hosts.get(&host).map(|hosted| hosted.who.clone()).unwrap_or_default()
+    fn who(&self, host: HostNumber) -> String {
+        self.hosts.get(&host).map(|hosted| hosted.profile.who.clone()).unwrap_or_default()
     }
 
     /// Tells what went wrong on this host, unless it did a moment ago.
@@ -327,9 +235,4 @@ impl Engine {
             error!("{kind} [{name}]: {error}");
         }
     }
-}
-
-/// The number of an interface as the core knows it.
-fn link_id(index: usize) -> LinkId {
-    LinkId(u32::try_from(index).expect("there are fewer interfaces"))
 }

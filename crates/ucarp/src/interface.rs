@@ -76,14 +76,16 @@ pub struct Interface {
     pub retry: Option<Instant>,
     /// When the port was last opened anew after an error.
     pub reopened: Option<Instant>,
+    /// Which sockets the engine has.
+    pub told: Option<u64>,
 }
 
 impl Interface {
     /// An interface that has not been looked at yet.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let (link, port, retry, reopened) = (None, None, None, None);
-        Self { name: name.to_owned(), needs: Needs::default(), link, port, retry, reopened }
+        let (link, port, retry, reopened, told) = (None, None, None, None, None);
+        Self { name: name.to_owned(), needs: Needs::default(), link, port, retry, reopened, told }
     }
 
     /// The interface's name, without a label.

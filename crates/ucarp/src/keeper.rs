@@ -11,12 +11,12 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use carp_core::node::HostId;
 use carp_core::time::Instant;
 use log::error;
 use ucarp_sys::address::{self, Assignment, Found, Lease, Scope};
-use ucarp_sys::netlink::{Connection, Failure};
+use ucarp_sys::netlink::{Connection, Failure, NetlinkError};
 
+use crate::protocol::HostNumber;
 use crate::settings::{self, HostSettings, Mac, Native, VirtualAddress};
 use place::{Parents, Place, Virtual};
 
@@ -48,11 +48,11 @@ enum Wish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The addresses are there, after they were not: they can be announced.
-    Claimed(HostId),
+    Claimed(HostNumber),
     /// The addresses are gone.
-    Released(HostId),
+    Released(HostNumber),
     /// The addresses cannot be held on this host: another one should.
-    Hopeless(HostId),
+    Hopeless(HostNumber),
 }
 
 /// The addresses of one virtual host.
@@ -74,16 +74,16 @@ struct Holding {
 #[derive(Default)]
 pub struct Keeper {
     connection: Option<Connection>,
-    holdings: BTreeMap<HostId, Holding>,
-    wishes: BTreeMap<HostId, Wish>,
-    owners: BTreeMap<(u32, IpAddr), HostId>,
+    holdings: BTreeMap<HostNumber, Holding>,
+    wishes: BTreeMap<HostNumber, Wish>,
+    owners: BTreeMap<(u32, IpAddr), HostNumber>,
     retry: Option<Instant>,
     parents: Parents,
 }
 
 impl Keeper {
     /// Takes care of a virtual host's addresses from now on. None is there yet.
-    pub fn add(&mut self, host: HostId, who: &str, settings: &HostSettings, native: &Native) {
+    pub fn add(&mut self, host: HostNumber, who: &str, settings: &HostSettings, native: &Native) {
         let holding = Holding {
             who: who.to_owned(),
             native: native.clone(),
@@ -99,19 +99,19 @@ impl Keeper {
 
     /// Whether the addresses of this virtual host are held here.
     #[must_use]
-    pub fn keeps(&self, host: HostId) -> bool {
+    pub fn keeps(&self, host: HostNumber) -> bool {
         self.holdings.contains_key(&host)
     }
 
     /// Whether some of the addresses that are held here for this virtual host are not there.
     #[must_use]
-    pub fn lacks_some(&self, host: HostId) -> bool {
+    pub fn lacks_some(&self, host: HostNumber) -> bool {
         self.holdings.get(&host).is_some_and(|holding| !holding.complete)
     }
 
     /// The virtual host's addresses and how they are held are these from now on. What is not wanted any more goes at
     /// once; what is new comes if the others are there.
-    pub fn change(&mut self, host: HostId, who: &str, settings: &HostSettings, native: &Native) {
+    pub fn change(&mut self, host: HostNumber, who: &str, settings: &HostSettings, native: &Native) {
         let Some(holding) = self.holdings.get_mut(&host) else { return };
         let was_held = !holding.held.is_empty();
         let same = |place: &Assignment| {
@@ -138,7 +138,7 @@ impl Keeper {
     }
 
     /// Forgets a virtual host that has given its addresses up.
-    pub fn remove(&mut self, host: HostId) {
+    pub fn remove(&mut self, host: HostNumber) {
         self.wishes.remove(&host);
         self.holdings.remove(&host);
         let virtual_ones: Vec<_> =
@@ -146,21 +146,21 @@ impl Keeper {
         self.parents.restore_unless(|parent| virtual_ones.iter().any(|place| place.parent() == Some(parent)));
     }
 
-    /// The virtual host wants its addresses, or to keep them for longer.
-    pub fn want(&mut self, host: HostId) {
-        self.wishes.insert(host, Wish::Have);
+    /// The virtual host wants its addresses, or to keep them for longer, unless it is about to give them up.
+    pub fn want(&mut self, host: HostNumber) {
+        self.wishes.entry(host).or_insert(Wish::Have);
     }
 
-    /// As [`Keeper::want`], for a virtual host that has just become MASTER.
-    pub fn claim(&mut self, host: HostId) {
+    /// As [`Keeper::want`], for a virtual host that has just become MASTER, whatever it wanted before.
+    pub fn claim(&mut self, host: HostNumber) {
         if let Some(holding) = self.holdings.get_mut(&host) {
             (holding.complete, holding.failures) = (false, 0);
-            self.want(host);
+            self.wishes.insert(host, Wish::Have);
         }
     }
 
     /// The virtual host wants to be without its addresses.
-    pub fn release(&mut self, host: HostId) {
+    pub fn release(&mut self, host: HostNumber) {
         if self.keeps(host) {
             self.wishes.insert(host, Wish::Lack);
         }
@@ -168,7 +168,7 @@ impl Keeper {
 
     /// Whether a wish of this virtual host has not come true.
     #[must_use]
-    pub fn is_wishing(&self, host: HostId) -> bool {
+    pub fn is_wishing(&self, host: HostNumber) -> bool {
         self.wishes.contains_key(&host)
     }
 
@@ -178,11 +178,9 @@ impl Keeper {
         self.wishes.is_empty()
     }
 
-    /// What is wished is looked at again at once.
-    pub fn postpone(&mut self, now: Instant) {
-        if !self.wishes.is_empty() {
-            self.retry = Some(now);
-        }
+    /// Drops what is wanted and not there yet: what it was decided on may have changed meanwhile.
+    pub fn forget_wants(&mut self) {
+        self.wishes.retain(|_, wish| *wish == Wish::Lack);
     }
 
     /// When a wish is tried again.
@@ -218,11 +216,11 @@ impl Keeper {
         outcomes
     }
 
-    fn has_virtual_interface(&self, host: HostId) -> bool {
+    fn has_virtual_interface(&self, host: HostNumber) -> bool {
         self.holdings.get(&host).is_some_and(|holding| matches!(holding.place, Place::Virtual(_)))
     }
 
-    fn remove_all(&mut self, now: Instant, hosts: Vec<HostId>) -> Vec<Outcome> {
+    fn remove_all(&mut self, now: Instant, hosts: Vec<HostNumber>) -> Vec<Outcome> {
         let Some(connection) = self.connection.as_mut().filter(|_| !hosts.is_empty()) else { return Vec::new() };
         let mut places = Vec::new();
         for host in &hosts {
@@ -262,7 +260,7 @@ impl Keeper {
         outcomes
     }
 
-    fn put_all(&mut self, hosts: &[HostId]) -> Vec<Outcome> {
+    fn put_all(&mut self, hosts: &[HostNumber]) -> Vec<Outcome> {
         let Some(connection) = &mut self.connection else { return Vec::new() };
         place::raise(connection, virtual_ones(&mut self.holdings, hosts));
         let mut leases = Vec::new();
@@ -290,13 +288,17 @@ impl Keeper {
         outcomes
     }
 
-    /// Something may have removed addresses: looks which of those that are held are not there, and wants them back
-    /// unless they were to go anyway. Returns what is missing, with the virtual host that has it.
-    pub fn verify(&mut self, now: Instant) -> Vec<(HostId, IpAddr)> {
+    /// Something may have removed addresses: looks which of those that are held are not there. Returns those that were not
+    /// to go anyway, with the virtual host that has them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keeper::addresses`].
+    pub fn verify(&mut self, now: Instant) -> Result<Vec<(HostNumber, IpAddr)>, NetlinkError> {
         if self.owners.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let Some(found) = self.list() else { return Vec::new() };
+        let found = self.addresses()?;
         let there: std::collections::BTreeSet<Assignment> = found.iter().map(|found| found.at).collect();
         let mut missing = Vec::new();
         for (host, holding) in &mut self.holdings {
@@ -318,20 +320,18 @@ impl Keeper {
                 if holding.removals.back().is_none_or(|last| now - *last >= EPISODE) {
                     holding.removals.push_back(now);
                 }
-                self.wishes.insert(*host, Wish::Have);
             }
         }
-        missing
+        Ok(missing)
     }
 
-    /// Every address of this host; none if the kernel does not tell.
-    pub fn addresses(&mut self) -> Vec<Found> {
-        self.list().unwrap_or_default()
-    }
-
-    fn list(&mut self) -> Option<Vec<Found>> {
-        let found = address::list(connection(&mut self.connection)?);
-        found.inspect_err(|failure| error!("Unable to list addresses: {failure}")).ok()
+    /// Every address of this host.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell, or the list changes so fast that it cannot be read.
+    pub fn addresses(&mut self) -> Result<Vec<Found>, NetlinkError> {
+        connection(&mut self.connection).map_or(Ok(Vec::new()), address::list)
     }
 
     fn remove_now(&mut self, places: &[Assignment]) {
@@ -371,7 +371,7 @@ impl Holding {
         &mut self,
         has_interface: bool,
         refused: impl Iterator<Item = &'a Failure>,
-    ) -> Option<fn(HostId) -> Outcome> {
+    ) -> Option<fn(HostNumber) -> Outcome> {
         let mut complete = has_interface;
         for failure in refused {
             complete = false;
@@ -398,8 +398,8 @@ impl Holding {
 /// The interfaces with virtual Ethernet addresses of these virtual hosts, in ascending order, with what begins their
 /// lines in the log.
 fn virtual_ones<'a>(
-    holdings: &'a mut BTreeMap<HostId, Holding>,
-    hosts: &'a [HostId],
+    holdings: &'a mut BTreeMap<HostNumber, Holding>,
+    hosts: &'a [HostNumber],
 ) -> impl Iterator<Item = (&'a str, &'a mut Virtual)> {
     // Most have none, which is seen sooner than who they are.
     let all =

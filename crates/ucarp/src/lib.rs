@@ -1,20 +1,24 @@
 //! The ucarp daemon as a library; `main.rs` is one call into it.
 //!
-//! [`options`] turns the command line into checked options, [`start`] opens what they name, [`engine`] drives the
-//! protocol core with what happens on the [`interface`], runs the [`scripts`] and tells the log ([`report`],
-//! [`complaints`], [`logging`]).
+//! [`options`] turns the command line into checked options, [`start`] opens what they name. Two processes do the work:
+//! the [`guardian`] has the rights, opens each [`interface`], holds addresses ([`keeper`]) runs [`scripts`] and speaks with the [`service`] manager; its child,
+//! the [`engine`], drives the protocol core with what arrives from the network. They speak the [`protocol`], and both tell
+//! the log ([`report`], [`complaints`], [`logging`]).
 #![forbid(unsafe_code)]
 
 pub mod complaints;
 pub mod config;
 pub mod engine;
+pub mod guardian;
 pub mod interface;
 pub mod keeper;
 pub mod logging;
 pub mod options;
 pub mod password_file;
+pub mod protocol;
 pub mod report;
 pub mod scripts;
+pub mod service;
 pub mod settings;
 pub mod start;
 

@@ -32,7 +32,16 @@ struct Sinks {
     lost: u64,
     facility: Option<u8>,
     syslog: Option<UnixDatagram>,
+    /// Lines that syslog did not take.
+    lost_by_syslog: u64,
+    /// The process that syslog is told of, where it is not this one.
+    process: Option<u32>,
+    /// Who is told what is for syslog, where that is not this process's business.
+    relay: Option<Relay>,
 }
+
+/// Hands a line to another process; whether that was possible.
+type Relay = Box<dyn Fn(Level, &str) -> bool + Send>;
 
 /// LOG_USER, which UCARP too uses for what goes wrong while the options are read.
 const BEFORE_OPTIONS: u8 = 1;
@@ -41,7 +50,15 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 /// Starts logging, to the terminal and, until the options say where to, to syslog. Calling it again changes nothing.
 pub fn start() {
-    let sinks = Sinks { terminal: Some(Level::Debug), lost: 0, facility: Some(BEFORE_OPTIONS), syslog: None };
+    let sinks = Sinks {
+        terminal: Some(Level::Debug),
+        lost: 0,
+        facility: Some(BEFORE_OPTIONS),
+        syslog: None,
+        lost_by_syslog: 0,
+        process: None,
+        relay: None,
+    };
     let logger = LOGGER.get_or_init(|| Logger { sinks: Mutex::new(sinks) });
     if log::set_logger(logger).is_ok() {
         log::set_max_level(LevelFilter::Info);
@@ -62,6 +79,27 @@ pub fn configure(facility: Facility, debug: bool, daemon: bool) {
 /// The terminal belongs to somebody else from now on.
 pub fn leave_terminal() {
     with_sinks(|sinks| sinks.terminal = None);
+}
+
+/// Gives up the connection to the log daemon, which another process has, too.
+pub fn hang_up() {
+    with_sinks(|sinks| sinks.syslog = None);
+}
+
+/// Speaks for another process of the daemon from now on, the one that its users know, and lets it have what is for syslog:
+/// it can find a log daemon that was restarted. When it is gone, what it had is told to the log daemon of now.
+pub fn speak_for(process: u32, relay: impl Fn(Level, &str) -> bool + Send + 'static) {
+    with_sinks(|sinks| {
+        sinks.process = Some(process);
+        sinks.syslog = sinks.facility.and_then(|_| connect_syslog().ok());
+        sinks.relay = Some(Box::new(relay));
+    });
+}
+
+/// Tells syslog, and nobody else, what another process has to say.
+pub fn relayed(level: Level, text: &str) {
+    let now = clock::local_now();
+    with_sinks(|sinks| sinks.tell_syslog(level, &now, &one_line(text)));
 }
 
 fn with_sinks(change: impl FnOnce(&mut Sinks)) {
@@ -89,9 +127,7 @@ impl Log for Logger {
         if sinks.terminal.is_some_and(|least| level <= least) {
             sinks.write_terminal(level, &terminal_line(&now, &text));
         }
-        if let Some(facility) = sinks.facility {
-            sinks.write_syslog(syslog_line(facility, level, &now, &text).as_bytes());
-        }
+        sinks.tell_syslog(level, &now, &text);
     }
 
     fn flush(&self) {}
@@ -112,18 +148,40 @@ impl Sinks {
         }
     }
 
-    /// A missing or stuck log daemon is not this program's problem; one that was restarted is found again.
-    fn write_syslog(&mut self, line: &[u8]) {
+    fn tell_syslog(&mut self, level: Level, now: &LocalTime, text: &str) {
+        let Some(facility) = self.facility else { return };
+        if !self.relay.as_ref().is_some_and(|relay| relay(level, text)) {
+            self.write_syslog(facility, level, now, text);
+        }
+    }
+
+    fn write_syslog(&mut self, facility: u8, level: Level, now: &LocalTime, text: &str) {
+        let process = self.process.unwrap_or_else(std::process::id);
+        if !self.send_to_syslog(&syslog_line(facility, process, level, now, text)) {
+            self.lost_by_syslog += 1;
+        } else if self.lost_by_syslog > 0 {
+            let note = format!("[WARNING] (syslog did not take {} log lines before this one)", self.lost_by_syslog);
+            if self.send_to_syslog(&syslog_line(facility, process, Level::Warn, now, &note)) {
+                self.lost_by_syslog = 0;
+            }
+        }
+    }
+
+    /// Whether nothing was lost because syslog does not read. A missing log daemon is not this program's problem; one
+    /// that was restarted is found again.
+    fn send_to_syslog(&mut self, line: &str) -> bool {
         for _ in 0..2 {
             if self.syslog.is_none() {
                 self.syslog = connect_syslog().ok();
             }
-            let Some(socket) = &self.syslog else { return };
-            match socket.send(line) {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.syslog = None,
-                _ => return,
+            let Some(socket) = &self.syslog else { return true };
+            match socket.send(line.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(_) => self.syslog = None,
+                Ok(_) => return true,
             }
         }
+        true
     }
 }
 
@@ -161,7 +219,7 @@ fn terminal_line(now: &LocalTime, text: &str) -> String {
 }
 
 /// `<28>Nov 21 22:20:04 ucarp[1234]: [WARNING] text`, as the C library's `syslog` writes it.
-fn syslog_line(facility: u8, level: Level, now: &LocalTime, text: &str) -> String {
+fn syslog_line(facility: u8, process: u32, level: Level, now: &LocalTime, text: &str) -> String {
     let severity = match level {
         Level::Error => 3,
         Level::Warn => 4,
@@ -170,7 +228,7 @@ fn syslog_line(facility: u8, level: Level, now: &LocalTime, text: &str) -> Strin
     };
     let month = MONTHS[usize::from(now.month.saturating_sub(1)) % MONTHS.len()];
     let mut line = format!("<{}>{month} {:2} ", u16::from(facility) * 8 + severity, now.day);
-    let _ = write!(line, "{:02}:{:02}:{:02} ucarp[{}]: {text}", now.hour, now.minute, now.second, std::process::id());
+    let _ = write!(line, "{:02}:{:02}:{:02} ucarp[{process}]: {text}", now.hour, now.minute, now.second);
     line
 }
 
@@ -183,12 +241,11 @@ mod tests {
     #[test]
     fn lines_look_as_users_of_ucarp_know_them() {
         assert_eq!(terminal_line(&NOW, "[INFO] x"), "2026-11-02T03:04:05.000067: [INFO] x\n");
-        let pid = std::process::id();
         assert_eq!(
-            syslog_line(3, Level::Warn, &NOW, "[WARNING] x"),
-            format!("<28>Nov  2 03:04:05 ucarp[{pid}]: [WARNING] x")
+            syslog_line(3, 4711, Level::Warn, &NOW, "[WARNING] x"),
+            "<28>Nov  2 03:04:05 ucarp[4711]: [WARNING] x"
         );
-        assert!(syslog_line(16, Level::Debug, &NOW, "x").starts_with("<135>"));
+        assert!(syslog_line(16, 1, Level::Debug, &NOW, "x").starts_with("<135>"));
     }
 
     #[test]

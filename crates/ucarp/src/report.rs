@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use carp_core::election::{Peer, Reason, State};
 use carp_core::host::Doubt;
-use carp_core::node::{HostId, Notice};
+use carp_core::node::Notice;
 use carp_core::time::Instant;
 use carp_core::wire::frame;
 use log::{info, warn};
 
 use crate::complaints::{Complaints, Subject, Summary};
+use crate::protocol::HostNumber;
 
 /// Logs a change of state with its reason. UCARP's words come first where it has some.
 ///
@@ -49,7 +50,7 @@ pub fn leaving(who: &str, reason: &Reason) {
 }
 
 /// Logs a notice, unless the same thing was said of the same sender a moment ago.
-pub fn notice(complaints: &mut Complaints, now: Instant, host: HostId, who: &str, notice: &Notice) {
+pub fn notice(complaints: &mut Complaints, now: Instant, host: HostNumber, who: &str, notice: &Notice) {
     let (kind, sender) = subject(notice);
     if complaints.is_news(now, Subject { host: Some(host), kind, sender }) {
         warn!("{who}{}", text(notice));
@@ -57,7 +58,7 @@ pub fn notice(complaints: &mut Complaints, now: Instant, host: HostId, who: &str
 }
 
 /// Logs how often something happened without a line.
-pub fn summary(summary: &Summary, who: impl Fn(HostId) -> String) {
+pub fn summary(summary: &Summary, who: impl Fn(HostNumber) -> String) {
     match summary.subject {
         Some(Subject { host, kind, sender }) => {
             let who = host.map(who).unwrap_or_default();

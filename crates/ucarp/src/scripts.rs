@@ -14,6 +14,9 @@ use crate::settings::{self, Scripts};
 /// What a script that was told to end, or killed, may take for it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A script for which there was no room is started again after this time.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// What a script is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -52,13 +55,23 @@ pub struct Runner {
     running: Option<Running>,
     /// What has to run after the running one. More than one is never needed: only the last wish counts.
     next: Option<Action>,
+    /// What could not be started, for want of memory or processes.
+    refused: Option<Refused>,
+}
+
+/// A script that has to wait until there is room for it.
+#[derive(Clone, Copy)]
+struct Refused {
+    action: Action,
+    since: Instant,
+    retry: Instant,
 }
 
 impl Runner {
     /// A runner with nothing to do.
     #[must_use]
     pub fn new(scripts: Scripts) -> Self {
-        Self { scripts, running: None, next: None }
+        Self { scripts, running: None, next: None, refused: None }
     }
 
     /// The scripts are these from the next one on.
@@ -69,11 +82,14 @@ impl Runner {
     /// Whether nothing runs or waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.running.is_none()
+        self.running.is_none() && self.refused.is_none()
     }
 
     /// Wishes the outcome of `action`. Returns it if that is reached already, because there is no script to run.
     pub fn request(&mut self, now: Instant, action: Action) -> Option<Action> {
+        if let Some(refused) = self.refused.take_if(|refused| refused.action != action) {
+            info!("Skipping the {} script: outdated before it could run", refused.action);
+        }
         let Some(running) = &self.running else { return self.start(now, action) };
         if let Some(outdated) = self.next.take() {
             info!("Skipping the {outdated} script: outdated before it could run");
@@ -88,12 +104,15 @@ impl Runner {
     /// When [`Runner::poll`] has to look at a script that takes too long.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.running.as_ref().map(|running| running.stage_ends)
+        self.running.as_ref().map(|running| running.stage_ends).or(self.refused.map(|refused| refused.retry))
     }
 
     /// Looks whether the running script has ended or must be ended, and starts the next one. Returns the action whose
     /// outcome has been reached, when nothing more has to run.
     pub fn poll(&mut self, now: Instant) -> Option<Action> {
+        if let Some(refused) = self.refused {
+            return if now < refused.retry { None } else { self.start(now, refused.action) };
+        }
         let running = self.running.as_mut()?;
         if !running.has_ended(now) && !running.push(now, self.scripts.time_limit) {
             return None;
@@ -113,7 +132,10 @@ impl Runner {
         };
         let Some(settings::Script { path, arguments }) = script else { return Some(action) };
         let line = command_line(path, arguments);
-        warn!("Spawning [{line}]");
+        let refused = self.refused.take();
+        if refused.is_none() {
+            warn!("Spawning [{line}]");
+        }
         match Script::spawn(path, arguments) {
             Ok(script) => {
                 let stage_ends = now + self.scripts.time_limit;
@@ -121,8 +143,17 @@ impl Runner {
                 None
             }
             Err(error) => {
-                error!("Unable to exec {line}: {}", explain(&error));
-                Some(action)
+                let since = refused.map_or(now, |refused| refused.since);
+                let is_shortage = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory);
+                if !is_shortage || now - since >= self.scripts.time_limit {
+                    error!("Unable to exec {line}: {}", explain(&error));
+                    return Some(action);
+                }
+                if refused.is_none() {
+                    error!("Unable to exec {line}: {}: trying again", explain(&error));
+                }
+                self.refused = Some(Refused { action, since, retry: now + RETRY });
+                None
             }
         }
     }

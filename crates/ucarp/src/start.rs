@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use carp_core::auth::{Key, KeyError};
@@ -15,11 +15,11 @@ use carp_core::wire::frame::CARP_GROUP_V6;
 use log::{debug, error, info, log, warn};
 use ucarp_sys::monitor::Monitor;
 use ucarp_sys::netlink::NetlinkError;
-use ucarp_sys::signals::{Signal, Signals};
+use ucarp_sys::signals::{self, Signal, Signals};
 use ucarp_sys::{link, process};
 
 use crate::config::{self, Purpose, Severity};
-use crate::engine::{Engine, Parts, Style};
+use crate::guardian::{Guardian, Parts, Style};
 use crate::interface::without_label;
 use crate::logging;
 use crate::options::{Configured, Options, Warning};
@@ -74,7 +74,7 @@ pub fn run_configured(configured: &Configured) -> u8 {
     tell(&configured.warnings);
     // Files are looked at before the first process ends, so that their errors reach the person who typed the command.
     match load(&configured.file) {
-        Some(settings) => serve(configured.daemonize, || prepare_configured(configured.file.clone(), settings)),
+        Some(settings) => serve(configured.daemonize, || prepare_configured(configured, settings)),
         None => CONFIGURATION_REFUSED,
     }
 }
@@ -100,8 +100,8 @@ fn load(file: &Path) -> Option<Settings> {
     settings
 }
 
-/// Prepares an engine, in the background if asked for, and runs it.
-fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Engine, SetupError>) -> u8 {
+/// Prepares a guardian, in the background if asked for, and runs it.
+fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Guardian, SetupError>) -> u8 {
     let readiness = match daemonize.then(process::daemonize).transpose() {
         Ok(readiness) => readiness,
         Err(error) => return failed(&SetupError::Daemon(error)),
@@ -115,8 +115,8 @@ fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Engine, SetupError>) 
             return failed(&SetupError::Daemon(error));
         }
     }
-    if let Ok(engine) = prepared {
-        engine.run();
+    if let Some(signal) = prepared.ok().and_then(Guardian::run) {
+        signals::die_by(signal);
     }
     status
 }
@@ -138,13 +138,15 @@ fn title(options: &Options) -> Result<String, SetupError> {
 }
 
 /// Opens everything that virtual hosts of configuration files work with. An interface that does not exist is waited for.
-fn prepare_configured(file: PathBuf, settings: Settings) -> Result<Engine, SetupError> {
+fn prepare_configured(configured: &Configured, settings: Settings) -> Result<Guardian, SetupError> {
     let wanted = [Signal::Usr1, Signal::Usr2, Signal::Child, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
     let signals = Signals::catch(&wanted).map_err(SetupError::Signals)?;
     let monitor = Monitor::open().map_err(SetupError::Monitor)?;
+    let file = configured.file.clone();
     let reload = Some(Box::new(move || load(&file)) as Box<dyn FnMut() -> Option<Settings>>);
-    let mut engine = Engine::new(Parts { monitor, signals, style: Style::Named, reload });
-    for (name, state, failure) in engine.prepare(settings) {
+    let mut guardian =
+        Guardian::new(Parts { monitor, signals, style: Style::Named, reload, orderly: true, split: configured.split });
+    for (name, state, failure) in guardian.prepare(settings) {
         match state {
             LinkState::Gone => warn!("Interface [{name}] does not exist: waiting for it"),
             LinkState::Down => warn!("Interface [{name}] is down: waiting until it is up"),
@@ -155,21 +157,26 @@ fn prepare_configured(file: PathBuf, settings: Settings) -> Result<Engine, Setup
             return Err(SetupError::Port { name, source });
         }
     }
-    Ok(engine)
+    Ok(guardian)
 }
 
 /// Opens everything that the virtual host of a command line works with.
-fn prepare_classic(options: &Options, title: &str) -> Result<Engine, SetupError> {
-    let mut wanted = vec![Signal::Usr1, Signal::Usr2, Signal::Child];
-    if options.shutdown {
-        wanted.extend([Signal::Hup, Signal::Int, Signal::Quit, Signal::Term]);
-    }
+fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupError> {
+    // Without -z the others end this process at once, but not without the engine.
+    let wanted = [Signal::Usr1, Signal::Usr2, Signal::Child, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
     let signals = Signals::catch(&wanted).map_err(SetupError::Signals)?;
     // The monitor comes first, so that no change between looking and watching is missed.
     let monitor = Monitor::open().map_err(SetupError::Monitor)?;
-    let mut engine = Engine::new(Parts { monitor, signals, style: Style::Classic, reload: None });
+    let mut guardian = Guardian::new(Parts {
+        monitor,
+        signals,
+        style: Style::Classic,
+        reload: None,
+        orderly: options.shutdown,
+        split: options.split,
+    });
     for (name, state, failure) in
-        engine.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO })
+        guardian.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO })
     {
         match state {
             LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
@@ -188,7 +195,7 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Engine, SetupError>
         Ok(_) => {}
         Err(error) => debug!("Unable to list addresses: {error}"),
     }
-    Ok(engine)
+    Ok(guardian)
 }
 
 /// The virtual host of the command line.

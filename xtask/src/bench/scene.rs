@@ -185,7 +185,7 @@ impl Scene<'_> {
         match self.event {
             Event::Crash => {
                 host.silence(Direction::Both)?;
-                daemon.signal(Signal::KILL)?;
+                daemon.signal_all(Signal::KILL)?;
             }
             Event::Cable => host.unplug()?,
             Event::InterfaceDown => host.link_down()?,

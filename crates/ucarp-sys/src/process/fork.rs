@@ -1,7 +1,7 @@
 //! A second process of the daemon.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::{Errno, retry_on_intr};
@@ -97,6 +97,26 @@ impl Child {
         }
         Ok(self.exit)
     }
+}
+
+/// Closes all descriptors of this process but these and the three standard streams. For a child that has been forked and
+/// never returns to what it has copied: whoever believes to own a descriptor there must not use it any more.
+///
+/// # Errors
+///
+/// Those of `close_range(2)`: `ENOSYS` before Linux 5.9.
+pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<u32> = kept.iter().map(|fd| fd.as_raw_fd().cast_unsigned()).filter(|fd| *fd > 2).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for last in kept.into_iter().map(|fd| fd - 1).chain([u32::MAX]) {
+        // SAFETY: the caller does not use what is closed, and what it keeps is not in the range.
+        if first <= last && unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        first = last.saturating_add(2);
+    }
+    Ok(())
 }
 
 /// Readable when the child has ended.

@@ -1,7 +1,7 @@
 //! A counter between two processes.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::retry_on_intr;
@@ -23,6 +23,15 @@ impl Tally {
         Ok(Tally { counter: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
     }
 
+    /// The same counter again, for another process.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<Tally> {
+        Ok(Tally { counter: self.counter.try_clone()? })
+    }
+
     /// Raises the counter by one. Never blocks.
     pub fn raise(&self) {
         // It fails only where nothing is lost by it: at 2^64 - 2, which no reader can take for silence.
@@ -37,6 +46,13 @@ impl Tally {
             // `EAGAIN`; the kernel has no other answer.
             _ => 0,
         }
+    }
+}
+
+/// To be kept open where all else is closed.
+impl AsFd for Tally {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.counter.as_fd()
     }
 }
 

@@ -50,12 +50,24 @@ impl fmt::Display for User {
 ///
 /// As [`lookup_user`].
 pub fn unprivileged_user() -> io::Result<Option<User>> {
+    // Users of the system are in the file. To ask whatever else the system is set up to ask costs 0.3 MiB and more.
+    let file = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if let Some(user) = DEFAULT_USERS.into_iter().find_map(|name| entry_of(&file, name)) {
+        return Ok(Some(user));
+    }
     for name in DEFAULT_USERS {
         if let Some(user) = lookup_user(name)? {
             return Ok(Some(user));
         }
     }
     Ok(None)
+}
+
+/// A user's entry in the text of `passwd(5)`.
+fn entry_of(file: &str, name: &str) -> Option<User> {
+    let mut fields = file.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?.split(':').skip(1);
+    let mut number = || fields.next()?.parse().ok();
+    Some(User { name: name.to_owned(), uid: number()?, gid: number()? })
 }
 
 /// Looks a user up; `None` if there is none of this name.
@@ -166,4 +178,18 @@ fn become_user(user: &User, report: &mut Report) -> Result<(), SandboxError> {
         Err(error) => return Err(refused("change the user")(error)),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_the_file_are_found_by_their_whole_name() {
+        let file = "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:8::/:\nnobody:x:65534:65533::/nonexistent:/usr/sbin/nologin\nbad:x\n";
+        let nobody = User { name: "nobody".to_owned(), uid: 65534, gid: 65533 };
+        assert_eq!(entry_of(file, "nobody"), Some(nobody));
+        assert_eq!(entry_of(file, "ucarp"), None);
+        assert_eq!(entry_of(file, "bad"), None);
+    }
 }

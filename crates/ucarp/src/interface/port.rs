@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ucarp_sys::filter::{self, VhidSet};
 use ucarp_sys::membership::Membership;
@@ -10,6 +12,7 @@ use ucarp_sys::packet::{Family, Options, PacketSocket};
 use ucarp_sys::raw::RawSocket;
 
 use super::Needs;
+use crate::protocol;
 
 /// How much memory frames may take while they wait; the kernel grants twice as much. Over veth that holds 3,700
 /// advertisements, and 1,300 if a network card's driver uses 2,304 octets for each: enough for a burst of all 255 virtual
@@ -27,7 +30,11 @@ pub struct Port {
     memberships: BTreeMap<IpAddr, Membership>,
     unicast_v4: Option<RawSocket>,
     unicast_v6: Option<RawSocket>,
+    revision: u64,
 }
+
+/// No two ports, and no two sets of sockets of one, have the same.
+static REVISION: AtomicU64 = AtomicU64::new(1);
 
 impl Port {
     /// Opens what is needed on the link `index`.
@@ -37,7 +44,16 @@ impl Port {
     /// A socket or a membership was refused.
     pub fn open(index: u32, needs: &Needs) -> io::Result<Self> {
         let (v4, v6, memberships) = (None, None, BTreeMap::new());
-        let mut port = Self { index, needs: Needs::default(), v4, v6, memberships, unicast_v4: None, unicast_v6: None };
+        let mut port = Self {
+            index,
+            needs: Needs::default(),
+            v4,
+            v6,
+            memberships,
+            unicast_v4: None,
+            unicast_v6: None,
+            revision: 0,
+        };
         port.adapt(needs)?;
         Ok(port)
     }
@@ -72,7 +88,42 @@ impl Port {
         adapt_raw(&mut self.unicast_v4, needs.unicast.0, || RawSocket::open_v4(self.index))?;
         adapt_raw(&mut self.unicast_v6, needs.unicast.1, || RawSocket::open_v6(self.index))?;
         self.needs = needs.clone();
+        self.revision = REVISION.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// A number that changes with the sockets; never 0.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Copies of all sockets, for another process.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn sockets_to_share(&self) -> io::Result<(protocol::Sockets, Vec<OwnedFd>)> {
+        let sockets = protocol::Sockets {
+            index: self.index,
+            v4: self.v4.is_some(),
+            v6: self.v6.is_some(),
+            unicast_v4: self.unicast_v4.is_some(),
+            unicast_v6: self.unicast_v6.is_some(),
+        };
+        let packet = self.v4.iter().chain(&self.v6).map(AsFd::as_fd);
+        let raw = self.unicast_v4.iter().chain(&self.unicast_v6).map(AsFd::as_fd);
+        let copies = packet.chain(raw).map(|fd| fd.try_clone_to_owned()).collect::<io::Result<_>>()?;
+        Ok((sockets, copies))
+    }
+
+    /// Copies of all memberships.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn memberships_to_share(&self) -> io::Result<Vec<OwnedFd>> {
+        self.memberships.values().map(|membership| membership.as_fd().try_clone_to_owned()).collect()
     }
 
     /// The sockets that frames arrive on.

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use carp_core::node::HostId;
-use log::{info, warn};
+use log::{error, info, warn};
 use ucarp_sys::address::{self, Assignment, PROTOCOL};
 use ucarp_sys::link::Link;
 
-use super::{Keeper, connection, place, virtual_ones};
+use super::{HostNumber, Keeper, connection, place, virtual_ones};
 
 impl Keeper {
     /// The interface of these virtual hosts is this one, or there is none of its name.
-    pub fn interface_is(&mut self, hosts: &[HostId], link: Option<&Link>) {
+    pub fn interface_is(&mut self, hosts: &[HostNumber], link: Option<&Link>) {
         let moved: Vec<_> = hosts
             .iter()
             .copied()
@@ -47,8 +46,11 @@ impl Keeper {
 
     /// Removes what an earlier run of the daemon left of these virtual hosts' addresses, and warns about addresses that
     /// somebody else has added.
-    fn clean(&mut self, hosts: &[HostId]) {
-        let Some(found) = self.list() else { return };
+    fn clean(&mut self, hosts: &[HostNumber]) {
+        let found = match self.addresses() {
+            Ok(found) => found,
+            Err(failure) => return error!("Unable to look for what an earlier run left behind: {failure}"),
+        };
         let wanted: BTreeMap<_, _> = hosts
             .iter()
             .filter_map(|host| self.holdings.get(host))
@@ -79,7 +81,7 @@ impl Keeper {
     }
 
     /// Warns about addresses whose end would take the host's own ones along.
-    fn warn_of_traps(&mut self, hosts: &[HostId], interface: &str) {
+    fn warn_of_traps(&mut self, hosts: &[HostNumber], interface: &str) {
         let Some(connection) = connection(&mut self.connection) else { return };
         for holding in hosts.iter().filter_map(|host| self.holdings.get(host)) {
             let (Some(index), who) = (holding.place.index(), &holding.who) else { continue };

@@ -25,6 +25,7 @@ pub(super) fn unset() -> Options {
         down_script: None,
         dead_ratio: 0,
         debug: false,
+        split: true,
         shutdown: false,
         daemonize: false,
         ignore_interface_state: false,

@@ -51,6 +51,8 @@ pub struct Configured {
     pub file: PathBuf,
     /// `-D`: log debug messages too.
     pub debug: bool,
+    /// Two processes; not with `--no-split`.
+    pub split: bool,
     /// `-B`: run in the background.
     pub daemonize: bool,
     /// `-f`: the syslog facility.
@@ -101,6 +103,8 @@ pub struct Options {
     pub dead_ratio: u32,
     /// `-D`: log debug messages too.
     pub debug: bool,
+    /// Two processes; not with `--no-split`.
+    pub split: bool,
     /// `-z`: run the down script and say goodbye at exit.
     pub shutdown: bool,
     /// `-B`: run in the background.

@@ -165,6 +165,7 @@ fn take(options: &mut Options, option: &Opt, given: &str, value: OsString) -> Re
         OptionId::NoMulticast => options.no_multicast = true,
         OptionId::Facility => facility(options, given, &value),
         OptionId::Debug => options.debug = true,
+        OptionId::NoSplit => options.split = false,
         OptionId::Config | OptionId::Check | OptionId::ShowConfig => {}
         OptionId::Help => return Ok(Some(Action::Help)),
         OptionId::Version => return Ok(Some(Action::Version)),

@@ -30,6 +30,7 @@ impl Opt {
                 | OptionId::Daemonize
                 | OptionId::Facility
                 | OptionId::Debug
+                | OptionId::NoSplit
         )
     }
 
@@ -113,6 +114,7 @@ pub enum OptionId {
     NoMulticast,
     Facility,
     Debug,
+    NoSplit,
     Help,
     Version,
     Completions,
@@ -159,6 +161,7 @@ pub const OPTIONS: &[Opt] = &[
     flag(OptionId::NoMulticast, 'M', &["nomcast"], "send to the broadcast instead of the multicast MAC"),
     value(OptionId::Facility, 'f', &["facility"], FACILITY, "syslog facility, or none").or("daemon"),
     flag(OptionId::Debug, 'D', &["debug"], "log debug messages"),
+    new_flag(OptionId::NoSplit, &["no-split"], "one process without sandbox, for debugging"),
     flag(OptionId::Help, 'h', &["help"], "print this help"),
     Opt { origin: Origin::New, ..flag(OptionId::Version, 'V', &["version"], "print the version") },
     new_flag(OptionId::Check, &["check"], "tell all that is wrong with the configuration file"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Group, Node, QUICK, SOON, VIP, differs, programs};
+use crate::harness::{Group, Node, Program, QUICK, SOON, VIP, differs, programs};
 
 /// A command that runs the program without anything around it, in the ordinary case.
 fn plain(node: &Node) -> Command {
@@ -20,13 +20,17 @@ fn status(node: &Node) -> Option<i32> {
     ended.unwrap_or_else(|| panic!("it runs on:\n{}", node.said())).code()
 }
 
-/// The one process that is left when the first one has ended and the address is there.
+/// The process that is left when the first one has ended and the address is there; of several, the parent of the others.
 fn daemon(node: &Node) -> u32 {
     assert_eq!(status(node), Some(0), "{}", node.said());
     node.wait_for_vip();
-    let script_has_ended = || node.script_log().contains("up end") && node.processes().len() == 1;
+    let wanted = if node.program == Program::Ours { 2 } else { 1 };
+    let script_has_ended = || node.script_log().contains("up end") && node.processes().len() == wanted;
     assert!(netlab::wait_until(SOON, script_has_ended), "{:?}", node.processes());
-    node.processes()[0]
+    let processes = node.processes();
+    differs("S23", node.program, &processes.len(), &1, &2);
+    let leader = processes.iter().find(|pid| !processes.contains(&stat(**pid, 4)));
+    *leader.expect("one of them is not the child of another")
 }
 
 fn link(pid: u32, name: &str) -> String {

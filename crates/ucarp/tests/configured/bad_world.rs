@@ -110,7 +110,12 @@ fn daemons(node: &Node) -> Vec<u32> {
 /// Limits what each process of a running daemon may have, such as `--nofile=8:`. The colon leaves the hard limit alone,
 /// which could not be raised again everywhere.
 fn limit(node: &Node, resource: impl Fn(u32) -> String) {
-    for pid in daemons(node) {
+    limit_each(&daemons(node), resource);
+}
+
+/// As [`limit`], of these processes only.
+fn limit_each(processes: &[u32], resource: impl Fn(u32) -> String) {
+    for pid in processes {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the program runs");
         let id = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it has all ids");
@@ -118,8 +123,8 @@ fn limit(node: &Node, resource: impl Fn(u32) -> String) {
         };
         let mut command = Command::new("prlimit");
         // Root may not do this to others everywhere, and everybody to themselves.
-        command.args(["--pid", &pid.to_string(), &resource(pid)]).uid(id("Uid:")).gid(id("Gid:"));
-        assert!(command.status().expect("prlimit can be run").success(), "{}", resource(pid));
+        command.args(["--pid", &pid.to_string(), &resource(*pid)]).uid(id("Uid:")).gid(id("Gid:"));
+        assert!(command.status().expect("prlimit can be run").success(), "{}", resource(*pid));
     }
 }
 

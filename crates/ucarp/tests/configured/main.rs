@@ -20,6 +20,8 @@ mod reload;
 mod removals;
 mod rollout;
 mod scale;
+mod service;
+mod split;
 mod teardown;
 mod ucarp;
 mod unicast;

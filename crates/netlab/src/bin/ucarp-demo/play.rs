@@ -255,7 +255,9 @@ impl Actor {
     /// From one moment to the next nothing comes from this host, and nothing on it runs.
     fn lose_power(&self) -> Result<(), Error> {
         self.host.silence(Direction::Both)?;
-        self.signal(Signal::KILL)?;
+        if let Some(daemon) = &self.daemon {
+            daemon.signal_all(Signal::KILL)?;
+        }
         Ok(self.host.unplug()?)
     }
 

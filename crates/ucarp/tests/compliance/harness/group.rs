@@ -154,8 +154,12 @@ impl Node {
         self.host.processes().expect("processes can be listed")
     }
 
+    /// Signals the daemon: what kills or stops it hits all of its processes, as what happens to a whole host does.
     pub fn signal(&self, signal: Signal) {
-        self.process().signal(signal).expect("the process can be signalled");
+        let process = self.process();
+        let all = [Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal);
+        let sent = if all { process.signal_all(signal) } else { process.signal(signal) };
+        sent.expect("the process can be signalled");
     }
 
     /// Waits for a line, old or new, that contains `text`, and returns it.

@@ -40,7 +40,6 @@ fn a_master_whose_frames_are_refused_says_so_once_and_is_heard_again_later() {
 }
 
 #[test]
-#[ignore = "known defect: a MASTER that cannot send keeps the address beside the one that has replaced it"]
 fn a_master_whose_frames_are_refused_leaves_the_address_to_another_host() {
     let couple = Couple::new();
     refuse_frames(&couple.victim);
@@ -171,7 +170,6 @@ fn thousands_of_address_changes_do_not_keep_a_master_from_advertising() {
 }
 
 #[test]
-#[ignore = "known defect: a list of addresses that could not be read counts as an empty one"]
 fn thousands_of_address_changes_do_not_take_the_sources_of_advertisements_away() {
     let segment = Segment::new();
     let mut node = segment.node(2);

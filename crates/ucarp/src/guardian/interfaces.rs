@@ -2,25 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
+use carp_core::election::State;
 use carp_core::host::Local;
-use carp_core::node::{HostId, LinkState};
+use carp_core::node::LinkState;
 use carp_core::time::Instant;
 use log::warn;
 use ucarp_sys::address::Found;
+use ucarp_sys::channel::MOST_FDS;
 use ucarp_sys::link;
 use ucarp_sys::monitor::{Event, Monitor};
 use ucarp_sys::sysctl;
 
 use super::hosts::Hosted;
-use super::{Engine, RETRY, link_id, now};
-use crate::interface::Needs;
+use super::{Guardian, RETRY, link_id, now};
+use crate::interface::{Needs, Port};
+use crate::protocol::{HostNumber, Order, Sockets};
 use crate::scripts::Action;
+
+/// The least time between two looks at all addresses.
+const SOURCES: Duration = Duration::from_millis(100);
 
 /// Addresses that were removed, each with the process that asked for it; 0 is the kernel itself.
 pub(super) type Removals = BTreeMap<IpAddr, u32>;
 
-impl Engine {
+impl Guardian {
     /// Reads what has changed about links and addresses. Returns which addresses that are held may be gone, with the
     /// process that removed each; `None` if there is no such thing.
     pub(super) fn read_monitor(&mut self) -> Option<Removals> {
@@ -63,7 +70,7 @@ impl Engine {
             }
         }
         if sources {
-            self.find_sources(now());
+            self.look_for_sources(now());
         }
         removals
     }
@@ -84,12 +91,11 @@ impl Engine {
         let concerned = self.hosts_on(index);
         if before.is_some() && before != after {
             // Another interface of the same name: what was known of the old one is void.
-            self.node.handle_link(now, link_id(index), LinkState::Gone);
-            self.carry_out(now);
+            self.tell_state(index, LinkState::Gone);
         }
         if before != after {
             self.keeper.interface_is(&concerned, self.interfaces[index].link());
-            self.find_sources(now);
+            self.find_sources();
         }
         if before.is_none() && after.is_some() {
             // A script that ran while the interface was away had nothing to act on.
@@ -113,8 +119,57 @@ impl Engine {
             let name = interface.name().to_owned();
             self.complain("Unable to open the interface", &name, &error);
         }
-        self.node.handle_link(now, link_id(index), state);
-        self.carry_out(now);
+        self.tell_state(index, state);
+    }
+
+    /// Tells the engine of a link and its sockets.
+    pub(super) fn tell_link(&mut self, index: usize) {
+        let interface = &self.interfaces[index];
+        let state = if interface.retry.is_some() { LinkState::Down } else { interface.state() };
+        self.tell_state(index, state);
+    }
+
+    /// Sockets come before the state that lets them be used, and go after the one that does not.
+    fn tell_state(&mut self, index: usize, state: LinkState) {
+        let is_up = matches!(state, LinkState::Up(_));
+        if is_up {
+            self.tell_port(index);
+        }
+        let (link, name) = (link_id(index), self.interfaces[index].name().to_owned());
+        self.child.order(&Order::Link { link, name, state });
+        if !is_up {
+            self.tell_port(index);
+        }
+    }
+
+    /// Hands the sockets of an interface to the engine, unless it has them.
+    fn tell_port(&mut self, index: usize) {
+        let interface = &mut self.interfaces[index];
+        let link = link_id(index);
+        let revision = interface.port().map_or(0, Port::revision);
+        if interface.told.replace(revision) == Some(revision) {
+            return;
+        }
+        let Some(port) = interface.port() else {
+            self.child.order(&Order::Port { link, sockets: Sockets::default() });
+            return;
+        };
+        let copied = port.sockets_to_share().and_then(|sockets| Ok((sockets, port.memberships_to_share()?)));
+        match copied {
+            Ok(((sockets, descriptors), memberships)) => {
+                self.child.order_with(&Order::Port { link, sockets }, descriptors);
+                let mut memberships = memberships.into_iter().peekable();
+                while memberships.peek().is_some() {
+                    self.child.order_with(&Order::Keep { link }, memberships.by_ref().take(MOST_FDS).collect());
+                }
+            }
+            Err(error) => {
+                interface.told = None;
+                interface.retry = Some(now() + RETRY);
+                let name = interface.name().to_owned();
+                self.complain("Unable to share the sockets of the interface", &name, &error);
+            }
+        }
     }
 
     /// Opens the port anew after an error; one that does so again and again is given a rest in between.
@@ -126,8 +181,7 @@ impl Engine {
             self.link_changed(now, index);
         } else {
             interface.retry = Some(now + RETRY);
-            self.node.handle_link(now, link_id(index), LinkState::Down);
-            self.carry_out(now);
+            self.tell_state(index, LinkState::Down);
         }
     }
 
@@ -148,30 +202,49 @@ impl Engine {
         needs
     }
 
-    pub(super) fn hosts_on(&self, index: usize) -> Vec<HostId> {
+    pub(super) fn hosts_on(&self, index: usize) -> Vec<HostNumber> {
         self.hosts.iter().filter(|(_, hosted)| hosted.interface == index).map(|(host, _)| *host).collect()
     }
 
     /// Looks for the addresses that advertisements come from, where nobody has named them.
-    pub(super) fn find_sources(&mut self, now: Instant) {
+    pub(super) fn find_sources(&mut self) {
+        self.sources_due = None;
         if self.hosts.values().all(Hosted::knows_its_sources) {
             return;
         }
-        let candidates = self.candidates();
+        // What is known stays when the list cannot be read.
+        let Some(candidates) = self.candidates() else { return };
+        self.sources_found = Some(now());
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             let local = self.local(&self.hosts[&host], &candidates);
-            self.node.set_local(now, host, local);
+            self.locate(host, local);
         }
-        self.carry_out(now);
     }
 
-    /// The addresses of this host that are not shared with others.
-    pub(super) fn candidates(&mut self) -> Vec<Found> {
-        let mut found = self.keeper.addresses();
+    /// As [`Guardian::find_sources`], but not more often than is good for the rest: addresses can come and go by thousands.
+    fn look_for_sources(&mut self, now: Instant) {
+        match self.sources_found {
+            Some(last) if now - last < SOURCES => _ = self.sources_due.get_or_insert(last + SOURCES),
+            _ if self.sources_due.is_some() => {}
+            _ => self.find_sources(),
+        }
+    }
+
+    /// The addresses of this host that are not shared with others. `None` if they cannot be read now; they are looked for
+    /// again later.
+    pub(super) fn candidates(&mut self) -> Option<Vec<Found>> {
+        let mut found = match self.keeper.addresses() {
+            Ok(found) => found,
+            Err(error) => {
+                self.complain("Unable to list addresses", "", &error);
+                self.sources_due = Some(now() + RETRY);
+                return None;
+            }
+        };
         let shared: BTreeSet<IpAddr> =
             self.hosts.values().flat_map(|hosted| hosted.settings.addresses.iter().map(|address| address.ip)).collect();
         found.retain(|found| !shared.contains(&found.at.address));
-        found
+        Some(found)
     }
 
     /// The addresses that a virtual host's advertisements come from, out of those of [`Engine::candidates`].
@@ -197,21 +270,21 @@ impl Engine {
             {
                 warn!(
                     "{}The own address {address} was removed from the interface: advertisements still carry it",
-                    hosted.who
+                    hosted.profile.who
                 );
             } else if self.scripts_hold(*host) && settings.addresses.iter().any(|shared| shared.ip == address) {
                 warn!(
                     "{}The virtual address {address} was removed from the interface, and not by a script of this MASTER",
-                    hosted.who
+                    hosted.profile.who
                 );
             }
         }
     }
 
     /// Whether this host is MASTER by its scripts, and none is under way that may move the address.
-    fn scripts_hold(&self, host: HostId) -> bool {
+    fn scripts_hold(&self, host: HostNumber) -> bool {
         !self.keeper.keeps(host)
-            && self.node.state(host) == carp_core::election::State::Master
+            && self.hosts.get(&host).is_some_and(|hosted| hosted.state == State::Master)
             && !self.busy.contains(&host)
     }
 }

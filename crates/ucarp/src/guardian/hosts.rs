@@ -3,27 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
-use std::time::{Duration, UNIX_EPOCH};
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use carp_core::auth::AddressList;
+use carp_core::election::State;
 use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
-use carp_core::node::{Command, HostId, LinkState};
+use carp_core::node::{Command, LinkState};
 use carp_core::time::Instant;
 use log::{info, warn};
 use ucarp_sys::address::Found;
 
-use super::{Engine, Style, link_id, now};
+use super::wills::Will;
+use super::{Guardian, Style, link_id, now};
 use crate::interface::Interface;
+use crate::protocol::{HostNumber, Order, Profile};
 use crate::scripts::{Action, Runner};
 use crate::settings::{self, Holding, HostSettings, Mac, Settings};
 
 /// One virtual host and what the daemon does for it.
 pub(super) struct Hosted {
     pub(super) settings: HostSettings,
-    /// What begins its lines in the log: its name and a colon, or nothing.
-    pub(super) who: String,
-    /// Which interface of the engine's.
+    pub(super) profile: Profile,
+    /// Which interface of the guardian's.
     pub(super) interface: usize,
+    /// The own addresses that its advertisements come from.
+    local: Local,
+    /// What the engine last said of it.
+    pub(super) state: State,
+    /// What to send if the engine dies while it is MASTER.
+    pub(super) wills: Vec<Will>,
+    /// The engine has died while it was MASTER.
+    pub(super) orphaned: bool,
     pub(super) scripts: Runner,
     /// The last script that was wished for, where addresses are held without scripts.
     pub(super) last_action: Option<Action>,
@@ -32,17 +43,16 @@ pub(super) struct Hosted {
 impl Hosted {
     fn new(settings: HostSettings, style: Style, interface: usize) -> Self {
         Self {
-            who: who(style, &settings),
+            profile: profile(style, &settings),
             scripts: Runner::new(settings.scripts.clone()),
             settings,
             interface,
+            local: Local::v4(Ipv4Addr::UNSPECIFIED),
+            state: State::Init,
+            wills: Vec::new(),
+            orphaned: false,
             last_action: None,
         }
-    }
-
-    /// The interface and the vhid, as UCARP names them on SIGUSR1.
-    pub(super) fn title(&self) -> String {
-        format!("{} id {}", self.settings.title, self.settings.vhid)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -69,7 +79,7 @@ impl Hosted {
         mem::discriminant(&self.settings.holding) == mem::discriminant(&new.holding) && self.settings.mac == new.mac
     }
 
-    fn config(&self, local: Local) -> VirtualHostConfig {
+    fn config(&self) -> VirtualHostConfig {
         let settings = &self.settings;
         VirtualHostConfig {
             link: link_id(self.interface),
@@ -80,7 +90,7 @@ impl Hosted {
                 link_local_in_digest: settings.dialect.link_local_in_digest,
                 lladdr: settings.dialect.lladdr,
             },
-            local,
+            local: self.local,
             transport: match &settings.transport {
                 settings::Transport::Multicast { v4, v6 } => {
                     Transport::Multicast { v4: *v4, v6: *v6, broadcast: false }
@@ -104,14 +114,24 @@ impl Hosted {
     }
 }
 
-fn who(style: Style, settings: &HostSettings) -> String {
-    match style {
-        Style::Classic => String::new(),
-        Style::Named => format!("{}: ", settings.name),
+fn profile(style: Style, settings: &HostSettings) -> Profile {
+    let lease = match &settings.holding {
+        Holding::Native(native) => (native.lease > 0).then(|| Duration::from_secs(native.lease.into())),
+        Holding::Scripts => None,
+    };
+    Profile {
+        who: match style {
+            Style::Classic => String::new(),
+            Style::Named => format!("{}: ", settings.name),
+        },
+        // The interface and the vhid, as UCARP names them on SIGUSR1.
+        title: format!("{} id {}", settings.title, settings.vhid),
+        native: matches!(settings.holding, Holding::Native(_)),
+        lease,
     }
 }
 
-impl Engine {
+impl Guardian {
     /// Takes on virtual hosts and opens their interfaces, without a word to anybody yet. Returns each interface with
     /// its state and, if it could not be opened, the reason.
     pub fn prepare(&mut self, settings: Settings) -> Vec<(String, LinkState, Option<io::Error>)> {
@@ -128,38 +148,38 @@ impl Engine {
     /// Starts the virtual hosts that were prepared.
     pub(super) fn start(&mut self) {
         let now = now();
-        self.pulse.begin(now);
+        self.decided = now;
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             self.begin(now, host);
         }
         for index in 0..self.interfaces.len() {
             self.link_changed(now, index);
         }
-        self.settle(now);
+        self.launch(now);
     }
 
     /// Says that a virtual host is there, and lets its script undo what an earlier run may have left.
-    fn begin(&mut self, now: Instant, host: HostId) {
+    fn begin(&mut self, now: Instant, host: HostNumber) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
-        warn!("{}Switching to state: BACKUP", hosted.who);
+        warn!("{}Switching to state: BACKUP", hosted.profile.who);
         hosted.last_action = Some(Action::Down);
         if !hosted.settings.scripts.neutral {
             self.request(now, host, Action::Down);
         }
     }
 
-    /// Adds virtual hosts to the core. Their interfaces know of them afterwards.
-    fn add_all(&mut self, all: Vec<HostSettings>) -> BTreeSet<HostId> {
+    /// Takes on virtual hosts. Their interfaces know of them afterwards.
+    fn add_all(&mut self, all: Vec<HostSettings>) -> BTreeSet<HostNumber> {
         let mut added = BTreeSet::new();
-        self.node.set_clock(now(), UNIX_EPOCH.elapsed().unwrap_or_default());
         for settings in all {
             let index = self.interface(&settings.interface);
-            let hosted = Hosted::new(settings, self.parts.style, index);
+            let mut hosted = Hosted::new(settings, self.parts.style, index);
             // Those that are not named are found afterwards: an address may turn out to be shared.
-            let local = self.local(&hosted, &[]);
-            let host = self.node.add(hosted.config(local));
+            hosted.local = self.local(&hosted, &[]);
+            let host = HostNumber(self.next_number);
+            self.next_number += 1;
             if let Holding::Native(native) = &hosted.settings.holding {
-                self.keeper.add(host, &hosted.who, &hosted.settings, native);
+                self.keeper.add(host, &hosted.profile.who, &hosted.settings, native);
             }
             self.hosts.insert(host, hosted);
             added.insert(host);
@@ -170,8 +190,27 @@ impl Engine {
             let new: Vec<_> = self.hosts_on(index).into_iter().filter(|host| added.contains(host)).collect();
             self.keeper.interface_is(&new, self.interfaces[index].link());
         }
-        self.find_sources(now());
+        self.find_sources();
+        for host in &added {
+            self.introduce(*host);
+        }
+        self.expect_beat();
         added
+    }
+
+    /// Tells the engine of a virtual host.
+    pub(super) fn introduce(&mut self, host: HostNumber) {
+        let Some(hosted) = self.hosts.get(&host) else { return };
+        let (profile, config) = (hosted.profile.clone(), Box::new(hosted.config()));
+        self.child.order(&Order::Add { host, profile, config });
+    }
+
+    /// Tells the engine of the own addresses of a virtual host, if they are other ones than before.
+    pub(super) fn locate(&mut self, host: HostNumber, local: Local) {
+        let Some(hosted) = self.hosts.get_mut(&host) else { return };
+        if mem::replace(&mut hosted.local, local) != local {
+            self.child.order(&Order::Local { host, local });
+        }
     }
 
     /// The place of the interface of this name, looked at once.
@@ -196,7 +235,7 @@ impl Engine {
         };
         // Reading it may have taken its time.
         let now = now();
-        self.pulse.begin(now);
+        self.decided = now;
         let candidates = self.candidates();
         let present: BTreeMap<_, _> = self
             .hosts
@@ -218,11 +257,11 @@ impl Engine {
             if is_same {
                 same += 1;
                 if settings.grace.is_zero() {
-                    self.end_grace(now, host);
+                    self.retell(host, Duration::ZERO);
                 }
             } else {
                 changed += 1;
-                self.change(now, host, new, settings.grace, &candidates);
+                self.change(host, new, settings.grace, candidates.as_deref());
             }
         }
         let gone: Vec<_> = self
@@ -237,7 +276,7 @@ impl Engine {
             gone.len()
         );
         for host in gone {
-            self.dismiss(now, host);
+            self.dismiss(host);
         }
         for host in self.add_all(fresh) {
             self.begin(now, host);
@@ -245,55 +284,60 @@ impl Engine {
         for index in 0..self.interfaces.len() {
             self.use_interface(now, index);
         }
-        self.carry_out(now);
+        self.expect_beat();
     }
 
-    fn change(&mut self, now: Instant, host: HostId, new: HostSettings, grace: Duration, candidates: &[Found]) {
+    fn change(&mut self, host: HostNumber, new: HostSettings, grace: Duration, candidates: Option<&[Found]>) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
+        let before = hosted.config();
         let old = mem::replace(&mut hosted.settings, new);
-        hosted.who = who(self.parts.style, &hosted.settings);
+        hosted.profile = profile(self.parts.style, &hosted.settings);
         if old.scripts != hosted.settings.scripts {
             hosted.scripts.replace(hosted.settings.scripts.clone());
         }
         let hosted = &self.hosts[&host];
         if let Holding::Native(native) = &hosted.settings.holding {
-            self.keeper.change(host, &hosted.who, &hosted.settings, native);
+            self.keeper.change(host, &hosted.profile.who, &hosted.settings, native);
         }
-        let config = hosted.config(self.local(hosted, candidates));
-        let grace_matters = config.credentials != self.node.config(host).credentials && !grace.is_zero();
-        if grace_matters {
+        // What is known stays when addresses cannot be listed.
+        let local = candidates.map_or(hosted.local, |candidates| self.local(hosted, candidates));
+        let hosted = self.hosts.get_mut(&host).expect("it was there just now");
+        hosted.local = local;
+        if hosted.config().credentials != before.credentials && !grace.is_zero() {
             info!(
                 "{}Password or addresses changed: what other hosts know is sent until one of them sends the new, or for {grace:?}",
-                hosted.who
+                hosted.profile.who
             );
         }
-        self.node.reconfigure(now, host, config, grace);
         let index = hosted.interface;
+        self.retell(host, grace);
         let needs = self.needs_of(index);
         self.interfaces[index].need(needs);
     }
 
-    /// Ends the grace time of an earlier reload, if there is one.
-    fn end_grace(&mut self, now: Instant, host: HostId) {
-        if self.node.is_changing_credentials(now, host) {
-            info!("{}What other hosts knew before is not sent any more", self.who(host));
-        }
-        let config = self.node.config(host).clone();
-        self.node.reconfigure(now, host, config, Duration::ZERO);
+    /// Tells the engine what a virtual host is from now on. Without a grace time an earlier one is over.
+    fn retell(&mut self, host: HostNumber, grace: Duration) {
+        let Some(hosted) = self.hosts.get(&host) else { return };
+        let (profile, config) = (hosted.profile.clone(), Box::new(hosted.config()));
+        self.child.order(&Order::Change { host, profile, config, grace });
     }
 
     /// Lets a virtual host leave its group.
-    fn dismiss(&mut self, now: Instant, host: HostId) {
+    fn dismiss(&mut self, host: HostNumber) {
         let Some(hosted) = self.hosts.get(&host) else { return };
-        info!("{}Not in the configuration any more: leaving", hosted.who);
+        info!("{}Not in the configuration any more: leaving", hosted.profile.who);
         self.leaving.insert(host);
-        self.node.handle_command(now, host, Command::ShutDown);
+        self.child.order(&Order::Command { host, command: Command::ShutDown });
     }
 
     /// Forgets virtual hosts that have left.
     pub(super) fn forget_the_gone(&mut self) {
-        let is_gone =
-            |host: &&HostId| self.is_silent(**host) && !self.busy.contains(host) && !self.keeper.is_wishing(**host);
+        let is_gone = |host: &&HostNumber| {
+            self.is_silent(**host)
+                && !self.busy.contains(host)
+                && !self.awaiting.contains_key(host)
+                && !self.keeper.is_wishing(**host)
+        };
         let gone: Vec<_> = self.leaving.iter().filter(is_gone).copied().collect();
         for host in gone {
             self.forget(host);
@@ -307,10 +351,10 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self, host: HostId) {
+    fn forget(&mut self, host: HostNumber) {
         self.leaving.remove(&host);
         self.keeper.remove(host);
-        self.node.remove(host);
+        self.child.order(&Order::Remove { host });
         let Some(hosted) = self.hosts.remove(&host) else { return };
         let needs = self.needs_of(hosted.interface);
         self.interfaces[hosted.interface].need(needs);

@@ -1,0 +1,306 @@
+//! The process that the user started: has the rights, reads nothing from the network, and holds addresses and runs
+//! scripts for the engine, which is its child.
+
+mod child;
+mod hosts;
+mod interfaces;
+mod reports;
+mod wills;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::io;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use carp_core::election::State;
+use carp_core::node::{Command, LinkId};
+use carp_core::time::Instant;
+use log::{error, info};
+use ucarp_sys::clock;
+use ucarp_sys::monitor::Monitor;
+use ucarp_sys::poll::Poller;
+use ucarp_sys::signals::{Signal, Signals};
+
+use crate::complaints::{Complaints, Subject};
+use crate::interface::Interface;
+use crate::keeper::Keeper;
+use crate::protocol::{HostNumber, Order};
+use crate::report;
+use crate::scripts::Action;
+use crate::service::{Service, Stage};
+use crate::settings::Settings;
+use child::Child;
+use hosts::Hosted;
+use interfaces::Removals;
+
+/// A port that could not be opened is tried again after this time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The rest after a wait that failed.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A step of the loop that took this long was interrupted by a stop of the process.
+const STALL: Duration = Duration::from_millis(20);
+
+/// What the guardian works with.
+pub struct Parts {
+    /// Changes of links and addresses.
+    pub monitor: Monitor,
+    /// Signals that were asked for.
+    pub signals: Signals,
+    /// How lines of the log and answers to SIGUSR1 begin.
+    pub style: Style,
+    /// Reads the settings anew, and tells the log why if it cannot. `None`: SIGHUP ends the daemon, as UCARP's.
+    pub reload: Option<Box<dyn FnMut() -> Option<Settings>>>,
+    /// Whether signals that ask for the end let virtual hosts leave in peace. If not, all ends at once, and addresses
+    /// stay with whoever has them, as UCARP without `-z`.
+    pub orderly: bool,
+    /// Whether the engine is a process of its own.
+    pub split: bool,
+}
+
+/// How the log calls virtual hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As UCARP, which has only one: not at all.
+    Classic,
+    /// By their names.
+    Named,
+}
+
+/// All virtual hosts, and the engine at work.
+pub struct Guardian {
+    hosts: BTreeMap<HostNumber, Hosted>,
+    next_number: u32,
+    /// Numbered as the core's links.
+    interfaces: Vec<Interface>,
+    keeper: Keeper,
+    parts: Parts,
+    /// Virtual hosts that have a script to wait for.
+    busy: BTreeSet<HostNumber>,
+    /// Scripts that run as soon as the engine has announced addresses or said goodbye.
+    awaiting: BTreeMap<HostNumber, Action>,
+    /// Virtual hosts that are shutting down and are forgotten when they have.
+    leaving: BTreeSet<HostNumber>,
+    child: Child,
+    service: Service,
+    poller: Poller,
+    complaints: Complaints,
+    shutting_down: bool,
+    /// The signal that ends this process at once.
+    killed_by: Option<Signal>,
+    /// When the addresses that advertisements come from were last found, and when they are looked for again.
+    sources_found: Option<Instant>,
+    sources_due: Option<Instant>,
+    /// When it is looked again whether the addresses that are held are there.
+    verify_due: Option<Instant>,
+    /// When this turn began.
+    decided: Instant,
+    /// When it was to begin at the latest.
+    planned: Option<Instant>,
+}
+
+fn now() -> Instant {
+    Instant::from_nanos(clock::boottime())
+}
+
+fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
+    deadlines.into_iter().flatten().min()
+}
+
+/// What has something to read.
+struct Arrivals {
+    signals: bool,
+    monitor: bool,
+    reports: bool,
+}
+
+impl Guardian {
+    /// A guardian without virtual hosts. `prepare` opens their interfaces.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            hosts: BTreeMap::new(),
+            next_number: 0,
+            interfaces: Vec::new(),
+            keeper: Keeper::default(),
+            parts,
+            busy: BTreeSet::new(),
+            awaiting: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            child: Child::default(),
+            service: Service::from_environment(),
+            poller: Poller::new(),
+            complaints: Complaints::default(),
+            shutting_down: false,
+            killed_by: None,
+            sources_found: None,
+            sources_due: None,
+            verify_due: None,
+            decided: Instant::default(),
+            planned: None,
+        }
+    }
+
+    /// Runs until a signal asked for the end and everything is given up. Nothing else ends it: the address would stay.
+    /// Returns the signal by which this process has to die, if it has to.
+    pub fn run(mut self) -> Option<Signal> {
+        self.start();
+        self.service.stage(Stage::Ready);
+        while !self.is_over() {
+            let arrivals = self.wait().unwrap_or_else(|error| {
+                self.complain("Unable to wait for events", "", &error);
+                // Not in a circle at full speed: whatever the kernel lacks, it may have soon.
+                thread::sleep(PAUSE);
+                Arrivals { signals: true, monitor: true, reports: true }
+            });
+            self.turn(&arrivals);
+        }
+        self.child.end();
+        if self.killed_by.is_none() {
+            self.forget_all();
+        }
+        self.killed_by
+    }
+
+    fn is_over(&self) -> bool {
+        self.killed_by.is_some()
+            || self.shutting_down
+                && self.busy.is_empty()
+                && self.awaiting.is_empty()
+                && self.keeper.is_idle()
+                && self.hosts.keys().all(|host| self.is_silent(*host))
+    }
+
+    fn is_silent(&self, host: HostNumber) -> bool {
+        self.hosts.get(&host).is_none_or(|hosted| hosted.state == State::Init)
+    }
+
+    /// Sleeps until something happens or is due.
+    fn wait(&mut self) -> io::Result<Arrivals> {
+        let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
+        let interfaces = self.interfaces.iter().map(|interface| interface.retry);
+        let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
+        let others = others.into_iter().chain([self.sources_due, self.verify_due]);
+        let deadline = earliest(scripts.chain(interfaces).chain(others));
+        let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
+        self.planned = deadline;
+        self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
+        let [signals, monitor, reports] = [0, 1, 2].map(|index| self.poller.ready(index));
+        Ok(Arrivals { signals, monitor, reports })
+    }
+
+    /// One turn: first everything that came in, then what is due, and in the end what all of it means for the addresses.
+    fn turn(&mut self, arrivals: &Arrivals) {
+        self.decided = now();
+        let removals = if arrivals.monitor { self.read_monitor() } else { None };
+        let doubted = self.verify_due.take_if(|due| *due <= now()).map(|_| Removals::new());
+        let removals = removals.or(doubted);
+        if arrivals.signals {
+            self.read_signals();
+        }
+        if arrivals.reports {
+            self.read_reports();
+        }
+        let now = now();
+        self.watch_child(now);
+        self.retry_interfaces(now);
+        if self.sources_due.is_some_and(|due| due <= now) {
+            self.find_sources();
+        }
+        self.poll_busy(now);
+        if let Some(removals) = removals {
+            self.look_for_missing(now, &removals);
+        }
+        self.settle(now);
+        self.forget_the_gone();
+        self.child.flush();
+        let masters = self.hosts.values().filter(|hosted| hosted.state == State::Master).count();
+        self.service.status(masters, self.hosts.len() - masters);
+        while let Some(summary) = self.complaints.due(now) {
+            report::summary(&summary, |host| self.who(host));
+        }
+    }
+
+    fn read_signals(&mut self) {
+        for signal in self.parts.signals.drain() {
+            match signal {
+                Signal::Usr1 => self.child.order(&Order::TellStates),
+                Signal::Usr2 => self.command_all(Command::HandOver),
+                Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => {
+                    self.service.stage(Stage::Reloading);
+                    self.reload();
+                    self.service.stage(Stage::Ready);
+                }
+                Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.parts.orderly => {
+                    self.killed_by.get_or_insert(signal);
+                }
+                Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.shutting_down => {
+                    info!("Told to end by {signal}");
+                    self.shutting_down = true;
+                    self.service.stage(Stage::Stopping);
+                    self.command_all(Command::ShutDown);
+                }
+                // A second request to end changes nothing; an ended process is noticed in every turn.
+                _ => {}
+            }
+        }
+    }
+
+    fn command_all(&mut self, command: Command) {
+        for host in self.hosts.keys() {
+            self.child.order(&Order::Command { host: *host, command });
+        }
+    }
+
+    /// Looks whether scripts have ended or must be ended.
+    fn poll_busy(&mut self, now: Instant) {
+        for host in self.busy.clone() {
+            let done = self.hosts.get_mut(&host).and_then(|hosted| hosted.scripts.poll(now));
+            if let Some(done) = done {
+                self.script_done(host, done);
+            }
+            if self.hosts.get(&host).is_none_or(|hosted| hosted.scripts.is_idle()) {
+                self.busy.remove(&host);
+            }
+        }
+    }
+
+    fn request(&mut self, now: Instant, host: HostNumber, action: Action) {
+        let Some(hosted) = self.hosts.get_mut(&host) else { return };
+        match hosted.scripts.request(now, action) {
+            Some(done) => self.script_done(host, done),
+            None => _ = self.busy.insert(host),
+        }
+    }
+
+    /// Where scripts hold the address, the end of one is the end of the change.
+    fn script_done(&mut self, host: HostNumber, action: Action) {
+        if !self.keeper.keeps(host) {
+            if action == Action::Down {
+                self.execute_will(host);
+            }
+            let command = if action == Action::Up { Command::Claimed } else { Command::Released };
+            self.child.order(&Order::Command { host, command });
+        }
+    }
+
+    /// What begins the lines about a virtual host.
+    fn who(&self, host: HostNumber) -> String {
+        self.hosts.get(&host).map(|hosted| hosted.profile.who.clone()).unwrap_or_default()
+    }
+
+    /// Tells what went wrong on this host, unless it did a moment ago.
+    fn complain(&mut self, kind: &'static str, name: &str, error: &dyn Error) {
+        if self.complaints.is_news(now(), Subject { host: None, kind, sender: None }) {
+            error!("{kind} [{name}]: {error}");
+        }
+    }
+}
+
+/// The number of an interface as the core knows it.
+fn link_id(index: usize) -> LinkId {
+    LinkId(u32::try_from(index).expect("there are fewer interfaces"))
+}

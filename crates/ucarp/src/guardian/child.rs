@@ -1,0 +1,372 @@
+//! The engine as the guardian sees it: a child that is started, ordered about, watched, and replaced when it fails.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
+
+use carp_core::election::State;
+use carp_core::time::Instant;
+use log::{error, info, warn};
+use ucarp_sys::channel::{self, Channel};
+use ucarp_sys::poll::Poller;
+use ucarp_sys::process::{self, Signal, Tally};
+use ucarp_sys::sandbox::{self, Sandbox};
+use ucarp_sys::signals;
+
+use super::{Guardian, STALL, earliest, now};
+use crate::engine::{Engine, Line};
+use crate::logging;
+use crate::protocol::{LONGEST_DATAGRAM, Order, Orders, Report, write_reports};
+use crate::scripts::Action;
+
+/// The engine reports at least as often as this.
+const LONGEST_BEAT: Duration = Duration::from_secs(10);
+
+/// Nobody needs it more often.
+const SHORTEST_BEAT: Duration = Duration::from_millis(250);
+
+/// Reports that come later than this many beats come from an engine that hangs.
+const MOST_BEATS: f32 = 2.5;
+
+/// A machine that is very busy may leave an engine without time for so long.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// An engine that fails again and again is started after rests that grow up to this.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// An engine that has worked for so long has not failed at its start.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// An order that did not fit into the channel is tried again after this time.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// Sockets that the engine can be given: six for each of 600 interfaces.
+const SPARE_DESCRIPTORS: u32 = 3600;
+
+/// Exit status of an engine that could not be confined.
+const UNCONFINED: u8 = 3;
+
+/// What a process that has closed its descriptors takes to end, as a rule.
+const LAST_MOMENT: Duration = Duration::from_millis(10);
+
+/// What a killed process may take to end.
+const END: Duration = Duration::from_secs(1);
+
+/// The engine, at work or to be started again.
+#[derive(Default)]
+pub(super) struct Child {
+    running: Option<Running>,
+    /// When the next one is started.
+    restart: Option<Instant>,
+    /// How long the next rest is.
+    rest: Duration,
+}
+
+struct Running {
+    engine: Kind,
+    channel: Channel,
+    tally: Tally,
+    orders: Orders,
+    outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
+    buffer: Vec<u8>,
+    started: Instant,
+    last_beat: Instant,
+    beat: Duration,
+    /// Reports that were read since the tally was raised.
+    read: bool,
+    closed: bool,
+}
+
+/// What the engine is.
+enum Kind {
+    Process(process::Child),
+    /// With `--no-split`.
+    Thread(thread::JoinHandle<u8>),
+}
+
+impl Kind {
+    fn start(split: bool, line: Line) -> io::Result<Self> {
+        let guardian = std::process::id();
+        if split {
+            process::fork_child(|| work(guardian, line)).map(Self::Process)
+        } else {
+            let builder = thread::Builder::new().name("engine".into());
+            builder.spawn(|| Engine::new(line).run()).map(Self::Thread)
+        }
+    }
+
+    /// How it ended, if it has.
+    fn outcome(&mut self) -> io::Result<Option<String>> {
+        match self {
+            Self::Process(process) => Ok(process.try_wait()?.map(|exit| exit.to_string())),
+            Self::Thread(thread) => Ok(thread.is_finished().then(|| "nobody having told it to".into())),
+        }
+    }
+
+    fn wait(&self, within: Duration) {
+        if let Self::Process(process) = self {
+            let _ = Poller::new().wait([process.as_fd()], Some(within));
+        }
+    }
+
+    /// Ends it at once. A thread cannot be ended: it does so by itself when nobody listens.
+    fn kill(&mut self) {
+        let Self::Process(process) = self else { return };
+        if let Err(error) = process.kill(Signal::KILL) {
+            warn!("Unable to end the engine, process {}: {error}", process.pid());
+        }
+        self.wait(END);
+        // One that hangs in the kernel ends later, and is nobody's zombie when this process has ended.
+        let _ = self.outcome();
+    }
+}
+
+impl Running {
+    fn patience(&self) -> Duration {
+        self.beat.mul_f32(MOST_BEATS).max(LEAST_PATIENCE)
+    }
+
+    /// Sends what there is to send, as far as there is room.
+    fn flush(&mut self) {
+        self.outbox.extend(self.orders.take().into_iter().map(|datagram| (datagram, Vec::new())));
+        while let Some((datagram, descriptors)) = self.outbox.front() {
+            let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+            match self.channel.send(datagram, &descriptors) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // One that does not read any more is about to be noticed.
+                _ => _ = self.outbox.pop_front(),
+            }
+        }
+    }
+}
+
+impl Child {
+    /// Tells the engine something, in the order of all that it is told. One that is not there is told everything when it
+    /// starts.
+    pub(super) fn order(&mut self, order: &Order) {
+        if let Some(running) = &mut self.running {
+            running.orders.push(order);
+        }
+    }
+
+    /// As [`Child::order`], with descriptors.
+    pub(super) fn order_with(&mut self, order: &Order, descriptors: Vec<OwnedFd>) {
+        if let Some(running) = &mut self.running {
+            running.outbox.extend(running.orders.take().into_iter().map(|datagram| (datagram, Vec::new())));
+            running.orders.push(order);
+            running.outbox.extend(running.orders.take().into_iter().zip([descriptors]));
+        }
+    }
+
+    /// Lets the engine have what it was told, and know that its reports were dealt with.
+    pub(super) fn flush(&mut self) {
+        if let Some(running) = &mut self.running {
+            if std::mem::take(&mut running.read) {
+                running.tally.raise();
+            }
+            running.flush();
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.running.as_ref().filter(|running| !running.closed).map(|running| running.channel.as_fd())
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let running = self.running.as_ref();
+        let silence = running.map(|running| running.last_beat + running.patience());
+        let retry = running.filter(|running| !running.outbox.is_empty()).map(|_| now() + RETRY);
+        earliest([self.restart, silence, retry])
+    }
+
+    /// Expects the engine to report at least so often.
+    fn expect(&mut self, beat: Duration) {
+        if let Some(running) = &mut self.running {
+            running.beat = beat;
+            running.orders.push(&Order::Beat { interval: beat });
+        }
+    }
+
+    /// The engine has given a sign of life.
+    pub(super) fn is_alive(&mut self, now: Instant) {
+        if let Some(running) = &mut self.running {
+            running.last_beat = now;
+        }
+    }
+
+    /// The next report, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The engine has sent what it must not.
+    pub(super) fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(running) = &mut self.running else { return Ok(None) };
+        match running.channel.recv_bytes(&mut running.buffer)? {
+            channel::Received::Nothing => Ok(None),
+            channel::Received::Closed => {
+                running.closed = true;
+                Ok(None)
+            }
+            channel::Received::Message { length, .. } => {
+                running.read = true;
+                Ok(Some(running.buffer[..length].to_vec()))
+            }
+        }
+    }
+
+    /// Ends the engine, which has nothing left to do or cannot be trusted.
+    pub(super) fn end(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.engine.kill();
+        }
+    }
+
+    fn launch(&mut self, split: bool) -> io::Result<()> {
+        let (channel, other) = Channel::pair()?;
+        let tally = Tally::new()?;
+        let line = Line { channel: other, tally: tally.try_clone()? };
+        let engine = Kind::start(split, line)?;
+        let (started, last_beat) = (now(), now());
+        let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
+        let (beat, read, closed) = (LONGEST_BEAT, false, false);
+        self.restart = None;
+        self.running =
+            Some(Running { engine, channel, tally, orders, outbox, buffer, started, last_beat, beat, read, closed });
+        Ok(())
+    }
+
+    /// Why the engine that was running is none any more, if so.
+    fn failure(&mut self, now: Instant, late: bool) -> Option<String> {
+        let running = self.running.as_mut()?;
+        if running.closed {
+            // It is on its way out, and how it ended is worth a moment.
+            running.engine.wait(LAST_MOMENT);
+        }
+        match running.engine.outcome() {
+            Ok(Some(exit)) => return Some(format!("ended with {exit}")),
+            Ok(None) => {}
+            Err(error) => return Some(format!("cannot be watched: {error}")),
+        }
+        let patience = running.patience();
+        if running.closed {
+            return Some("has closed its line".into());
+        }
+        if now - running.last_beat < patience {
+            return None;
+        }
+        if late {
+            // It was this process that was stopped, and perhaps both were.
+            running.last_beat = now - patience.mul_f32(0.5);
+            return None;
+        }
+        Some(format!("gave no sign of life for {:.1?}", now - running.last_beat))
+    }
+
+    /// Plans the start of the next engine.
+    fn replace(&mut self, now: Instant, started: Instant) {
+        if now - started >= GOOD {
+            self.rest = Duration::ZERO;
+        }
+        self.restart = Some(now + self.rest);
+        self.rest = (self.rest * 2).clamp(Duration::from_secs(1), LONGEST_REST);
+    }
+}
+
+fn enter_sandbox() -> Result<sandbox::Report, sandbox::SandboxError> {
+    // Without an unprivileged user there is less that protects, and the report says so.
+    let user = sandbox::unprivileged_user().ok().flatten();
+    sandbox::enter(&Sandbox { user, spare_descriptors: SPARE_DESCRIPTORS })
+}
+
+/// What the child does.
+fn work(guardian: u32, line: Line) -> u8 {
+    // The guardian's handlers would write to its pipe.
+    signals::ignore_all();
+    logging::hang_up();
+    if let Err(error) = process::close_all_but(&[line.channel.as_fd(), line.tally.as_fd()]) {
+        warn!("Unable to close what the engine does not need: {error}");
+    }
+    match line.channel.try_clone() {
+        Ok(channel) => logging::speak_for(guardian, move |level, text| {
+            let report = Report::Log(level, text.to_owned());
+            write_reports(now(), &[report]).iter().all(|datagram| channel.send(datagram, &[]).is_ok())
+        }),
+        Err(error) => warn!("Unable to share the log: {error}"),
+    }
+    match enter_sandbox() {
+        Ok(report) => info!("The engine, process {}, is confined: {report}", std::process::id()),
+        Err(error) => {
+            error!("The engine cannot be confined, and must not run unconfined: {error}");
+            return UNCONFINED;
+        }
+    }
+    Engine::new(line).run()
+}
+
+impl Guardian {
+    /// Starts an engine and tells it everything.
+    pub(super) fn launch(&mut self, now: Instant) {
+        if let Err(error) = self.child.launch(self.parts.split) {
+            error!("Unable to start the engine: {error}");
+            self.child.replace(now, now);
+            return;
+        }
+        self.expect_beat();
+        for index in 0..self.interfaces.len() {
+            self.interfaces[index].told = None;
+            self.tell_link(index);
+        }
+        for host in self.hosts.keys().copied().collect::<Vec<_>>() {
+            self.introduce(host);
+        }
+        self.child.flush();
+    }
+
+    /// Expects the engine to report as often as the most frequent of its virtual hosts advertises, within reason, and so
+    /// often that the service manager can be told.
+    pub(super) fn expect_beat(&mut self) {
+        let shortest = self.hosts.values().map(|hosted| hosted.settings.interval.duration()).min();
+        let beat = shortest.unwrap_or(LONGEST_BEAT).clamp(SHORTEST_BEAT, LONGEST_BEAT);
+        self.child.expect(self.service.feeding().map_or(beat, |feeding| beat.min(feeding)));
+    }
+
+    /// Notices that the engine has died or hangs, and starts the next one.
+    pub(super) fn watch_child(&mut self, now: Instant) {
+        let late = now - self.decided >= STALL || self.was_late();
+        if let Some(cause) = self.child.failure(now, late) {
+            self.engine_failed(now, &cause);
+        }
+        if self.child.restart.is_some_and(|at| at <= now) && !self.shutting_down {
+            self.launch(now);
+        }
+    }
+
+    /// Whether this process slept longer than it wanted to.
+    fn was_late(&self) -> bool {
+        self.planned.is_some_and(|planned| self.decided - planned >= STALL)
+    }
+
+    /// Gives up what the engine was MASTER of.
+    pub(super) fn engine_failed(&mut self, now: Instant, cause: &str) {
+        error!("The engine {cause}: giving all addresses up and starting it anew");
+        let started = self.child.running.as_ref().map_or(now, |running| running.started);
+        self.child.end();
+        self.child.replace(now, started);
+        for host in self.hosts.keys().copied().collect::<Vec<_>>() {
+            let hosted = self.hosts.get_mut(&host).expect("it was there just now");
+            hosted.orphaned = std::mem::replace(&mut hosted.state, State::Init) == State::Master;
+            let orphaned = hosted.orphaned;
+            if self.keeper.keeps(host) {
+                self.keeper.release(host);
+            } else if orphaned {
+                self.request(now, host, Action::Down);
+            }
+        }
+    }
+}

@@ -140,7 +140,8 @@ impl Engine {
 
     /// Without a guardian there is nothing left to do but to keep what scripts hold.
     fn is_over(&self) -> bool {
-        self.guardian.is_gone() && self.hosts.values().all(|hosted| self.node.state(hosted.id) != State::Master)
+        self.guardian.is_to_end()
+            || self.guardian.is_gone() && self.hosts.values().all(|hosted| self.node.state(hosted.id) != State::Master)
     }
 
     /// Sleeps until something happens or is due.

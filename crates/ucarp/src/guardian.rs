@@ -227,7 +227,7 @@ impl Guardian {
     fn read_signals(&mut self) {
         for signal in self.parts.signals.drain() {
             match signal {
-                Signal::Usr1 => self.child.order(&Order::TellStates),
+                Signal::Usr1 => self.tell_states(),
                 Signal::Usr2 => self.command_all(Command::HandOver),
                 Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => {
                     self.service.stage(Stage::Reloading);
@@ -246,6 +246,16 @@ impl Guardian {
                 // A second request to end changes nothing; an ended process is noticed in every turn.
                 _ => {}
             }
+        }
+    }
+
+    /// The engine knows best. Without one nothing is held.
+    fn tell_states(&mut self) {
+        if self.child.is_running() {
+            return self.child.order(&Order::TellStates);
+        }
+        for hosted in self.hosts.values() {
+            info!("BACKUP on {}", hosted.profile.title);
         }
     }
 

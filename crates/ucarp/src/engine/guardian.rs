@@ -16,6 +16,7 @@ use carp_core::time::Instant;
 use log::{error, info};
 use ucarp_sys::channel::{self, Channel};
 use ucarp_sys::process::Tally;
+use ucarp_sys::signals::Termination;
 
 use super::{Engine, STALL, earliest};
 use crate::protocol::{self, HostNumber, LONGEST_DATAGRAM, Report};
@@ -52,6 +53,8 @@ pub struct Line {
     pub channel: Channel,
     /// Raised by the guardian for each report that it has dealt with.
     pub tally: Tally,
+    /// Asked when the guardian is gone: as long as it is there, signals are its business.
+    pub termination: Option<Termination>,
 }
 
 /// What a virtual host wants of the guardian; only the last wish counts.
@@ -73,6 +76,7 @@ pub(super) enum Received {
 pub(super) struct Guardian {
     /// `None`: it is gone.
     line: Option<Line>,
+    termination: Option<Termination>,
     buffer: Vec<u8>,
     wishes: BTreeMap<HostNumber, Wish>,
     states: BTreeMap<HostNumber, State>,
@@ -95,8 +99,9 @@ pub(super) struct Guardian {
 }
 
 impl Guardian {
-    pub(super) fn new(line: Line, now: Instant) -> Self {
+    pub(super) fn new(mut line: Line, now: Instant) -> Self {
         Self {
+            termination: line.termination.take(),
             line: Some(line),
             buffer: vec![0; LONGEST_DATAGRAM],
             wishes: BTreeMap::new(),
@@ -119,7 +124,13 @@ impl Guardian {
     }
 
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.line.as_ref().map(|line| line.channel.as_fd())
+        let termination = self.termination.as_ref().map(AsFd::as_fd);
+        self.line.as_ref().map(|line| line.channel.as_fd()).or(termination)
+    }
+
+    /// Whether this process was told to end, and nobody is left to care about it.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.is_gone() && self.termination.as_ref().is_some_and(Termination::came)
     }
 
     pub(super) fn claim(&mut self, host: HostNumber) {
@@ -321,8 +332,8 @@ impl Engine {
                 error!("{}The guardian has died: advertising until the leases are over", self.who(host));
             } else if master {
                 error!(
-                    "{}The guardian has died, and the address is still here: staying MASTER. End process {} and remove the \
-                     address, or start ucarp again",
+                    "{}The guardian has died, and the address is still here: staying MASTER. End process {}, and start ucarp \
+                     again",
                     self.who(host),
                     std::process::id()
                 );

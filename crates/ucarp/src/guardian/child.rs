@@ -13,7 +13,7 @@ use ucarp_sys::channel::{self, Channel};
 use ucarp_sys::poll::Poller;
 use ucarp_sys::process::{self, Signal, Tally};
 use ucarp_sys::sandbox::{self, Sandbox};
-use ucarp_sys::signals;
+use ucarp_sys::signals::{self, Termination};
 
 use super::{Guardian, STALL, earliest, now};
 use crate::engine::{Engine, Line};
@@ -230,7 +230,7 @@ impl Child {
     fn launch(&mut self, split: bool) -> io::Result<()> {
         let (channel, other) = Channel::pair()?;
         let tally = Tally::new()?;
-        let line = Line { channel: other, tally: tally.try_clone()? };
+        let line = Line { channel: other, tally: tally.try_clone()?, termination: None };
         let engine = Kind::start(split, line)?;
         let (started, last_beat) = (now(), now());
         let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
@@ -285,12 +285,16 @@ fn enter_sandbox() -> Result<sandbox::Report, sandbox::SandboxError> {
 }
 
 /// What the child does.
-fn work(guardian: u32, line: Line) -> u8 {
+fn work(guardian: u32, mut line: Line) -> u8 {
     // The guardian's handlers would write to its pipe.
     signals::ignore_all();
     logging::hang_up();
     if let Err(error) = process::close_all_but(&[line.channel.as_fd(), line.tally.as_fd()]) {
         warn!("Unable to close what the engine does not need: {error}");
+    }
+    match Termination::keep() {
+        Ok(termination) => line.termination = Some(termination),
+        Err(error) => warn!("Unable to keep SIGTERM: {error}"),
     }
     match line.channel.try_clone() {
         Ok(channel) => logging::speak_for(guardian, move |level, text| {
@@ -362,6 +366,9 @@ impl Guardian {
             let hosted = self.hosts.get_mut(&host).expect("it was there just now");
             hosted.orphaned = std::mem::replace(&mut hosted.state, State::Init) == State::Master;
             let orphaned = hosted.orphaned;
+            if orphaned {
+                warn!("{}Switching to state: BACKUP", hosted.profile.who);
+            }
             if self.keeper.keeps(host) {
                 self.keeper.release(host);
             } else if orphaned {

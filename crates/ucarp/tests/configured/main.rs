@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod authentication;
 mod bad_world;
 mod checking;
 mod crashes;

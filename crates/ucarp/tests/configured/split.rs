@@ -94,6 +94,30 @@ fn a_guardian_that_hangs_costs_a_failover_and_no_second_master() {
 }
 
 #[test]
+fn an_engine_without_guardian_serves_what_scripts_hold_until_it_is_told_to_end() {
+    let segment = Segment::new();
+    let mut node = segment.node(2);
+    let script = |name, verb| node.write_script(name, &format!("exec ip addr {verb} $2/32 dev $1"));
+    let (up, down) = (script("up", "add"), script("down", "del"));
+    let more = format!("hold = \"scripts\"\nneutral = true\ndead-ratio = 1\nup = {up:?}\ndown = {down:?}");
+    node.start(&web(&[VIP], &more));
+    node.wait_for(ip(VIP));
+    let killed = now();
+    let engine = node.process().children()[0];
+    node.process().signal(Signal::KILL).expect("it can be killed");
+    node.wait_for_line("The guardian has died, and the address is still here: staying MASTER", killed);
+    // Longer than a dead time of its peers.
+    wait_until_time(later(now(), Duration::from_secs(4)));
+    segment.wait_for_advertisement(&node.host, 1, now());
+    assert_eq!(segment.goodbyes(&node.host, 1, killed), []);
+    let pid = engine.to_string();
+    assert!(std::process::Command::new("kill").arg(&pid).status().is_ok_and(|status| status.success()));
+    let over = netlab::wait_until(SOON, || !node.host.processes().is_ok_and(|all| all.contains(&engine)));
+    assert!(over, "it ignores SIGTERM");
+    assert_eq!(segment.goodbyes(&node.host, 1, killed), [], "the address is still here");
+}
+
+#[test]
 fn signals_that_reach_both_processes_count_once() {
     let segment = Segment::new();
     let (master, backup) = group(&segment);

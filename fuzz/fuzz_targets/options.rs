@@ -217,6 +217,7 @@ fn comes_back(mut options: Options) {
         ("-B", options.daemonize),
         ("-S", options.ignore_interface_state),
         ("-M", options.no_multicast),
+        ("--no-split", !options.split),
     ];
     arguments.extend(flags.iter().filter(|(_, given)| *given).map(|(name, _)| OsString::from(name)));
     let Ok(Action::Run(mut again)) = parse(&arguments).result else { panic!("refused: {arguments:?}") };

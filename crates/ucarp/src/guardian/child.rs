@@ -346,7 +346,11 @@ impl Guardian {
         if let Some(cause) = self.child.failure(now, late) {
             self.engine_failed(now, &cause);
         }
-        if self.child.restart.is_some_and(|at| at <= now) && !self.shutting_down {
+        if self.shutting_down {
+            // There is nothing left for another one to do.
+            self.child.restart = None;
+        }
+        if self.child.restart.is_some_and(|at| at <= now) {
             self.launch(now);
         }
     }

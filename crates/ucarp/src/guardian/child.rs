@@ -247,16 +247,13 @@ impl Child {
         if running.closed {
             // It is on its way out, and how it ended is worth a moment.
             running.engine.wait(LAST_MOMENT);
-        }
-        match running.engine.outcome() {
-            Ok(Some(exit)) => return Some(format!("ended with {exit}")),
-            Ok(None) => {}
-            Err(error) => return Some(format!("cannot be watched: {error}")),
+            return Some(match running.engine.outcome() {
+                Ok(Some(exit)) => format!("ended with {exit}"),
+                Ok(None) => "has closed its line".into(),
+                Err(error) => format!("cannot be watched: {error}"),
+            });
         }
         let patience = running.patience();
-        if running.closed {
-            return Some("has closed its line".into());
-        }
         if now - running.last_beat < patience {
             return None;
         }

@@ -1,0 +1,8 @@
+//! The `ucarpctl` binary.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ucarpctl::main()
+}

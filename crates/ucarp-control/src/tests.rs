@@ -1,0 +1,2 @@
+mod idl;
+mod talk;

@@ -208,6 +208,7 @@ fn comes_back(mut options: Options) {
     for (name, value) in texts {
         value.iter().for_each(|value| give(name, value));
     }
+    options.pid_file.iter().for_each(|path| give("--pidfile", path.as_ref()));
     options.interface.iter().for_each(|name| give("-i", name.as_ref()));
     let flags = [
         ("-P", options.preempt),

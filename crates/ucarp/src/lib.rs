@@ -15,6 +15,7 @@ pub mod keeper;
 pub mod logging;
 pub mod options;
 pub mod password_file;
+pub mod pid_file;
 pub mod protocol;
 pub mod report;
 pub mod scripts;

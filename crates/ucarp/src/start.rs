@@ -23,6 +23,7 @@ use crate::guardian::{Guardian, Parts, Style};
 use crate::interface::without_label;
 use crate::logging;
 use crate::options::{Configured, Options, Warning};
+use crate::pid_file::{PidFile, PidFileError};
 use crate::settings::{Dialect, Holding, HostSettings, Mac, Script, Scripts, Settings, Transport, VirtualAddress};
 
 /// Exit status when the options were accepted but the daemon could not be set up, as UCARP's.
@@ -48,6 +49,8 @@ enum SetupError {
     Signals(io::Error),
     #[error("Unable to use the password: {0}")]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
     #[error("Unable to become a daemon: {0}")]
     Daemon(io::Error),
 }
@@ -62,7 +65,7 @@ pub fn run(options: &Options) -> u8 {
     logging::configure(options.facility, options.debug, options.daemonize);
     tell(&options.warnings);
     match title(options) {
-        Ok(title) => serve(options.daemonize, || prepare_classic(options, &title)),
+        Ok(title) => serve(options.daemonize, options.pid_file.as_deref(), || prepare_classic(options, &title)),
         Err(error) => failed(&error),
     }
 }
@@ -74,7 +77,9 @@ pub fn run_configured(configured: &Configured) -> u8 {
     tell(&configured.warnings);
     // Files are looked at before the first process ends, so that their errors reach the person who typed the command.
     match load(&configured.file) {
-        Some(settings) => serve(configured.daemonize, || prepare_configured(configured, settings)),
+        Some(settings) => {
+            serve(configured.daemonize, configured.pid_file.as_deref(), || prepare_configured(configured, settings))
+        }
         None => CONFIGURATION_REFUSED,
     }
 }
@@ -100,13 +105,15 @@ fn load(file: &Path) -> Option<Settings> {
     settings
 }
 
-/// Prepares a guardian, in the background if asked for, and runs it.
-fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Guardian, SetupError>) -> u8 {
+/// Prepares a guardian, in the background if asked for, and runs it. The pid file is there before anybody is told that the
+/// daemon is ready, and gone when it ends, unless it is killed.
+fn serve(daemonize: bool, pid_file: Option<&Path>, prepare: impl FnOnce() -> Result<Guardian, SetupError>) -> u8 {
     let readiness = match daemonize.then(process::daemonize).transpose() {
         Ok(readiness) => readiness,
         Err(error) => return failed(&SetupError::Daemon(error)),
     };
-    let prepared = prepare();
+    let claimed = pid_file.map(PidFile::claim).transpose().map_err(SetupError::from);
+    let prepared = claimed.and_then(|pid_file| Ok((prepare()?, pid_file)));
     let status = prepared.as_ref().err().map_or(0, failed);
     if let Some(readiness) = readiness {
         let told = if status == 0 { readiness.ready() } else { readiness.failed(status) };
@@ -115,8 +122,12 @@ fn serve(daemonize: bool, prepare: impl FnOnce() -> Result<Guardian, SetupError>
             return failed(&SetupError::Daemon(error));
         }
     }
-    if let Some(signal) = prepared.ok().and_then(Guardian::run) {
-        signals::die_by(signal);
+    if let Ok((guardian, pid_file)) = prepared {
+        let signal = guardian.run();
+        drop(pid_file);
+        if let Some(signal) = signal {
+            signals::die_by(signal);
+        }
     }
     status
 }

@@ -28,6 +28,7 @@ pub(super) fn unset() -> Options {
         split: true,
         shutdown: false,
         daemonize: false,
+        pid_file: None,
         ignore_interface_state: false,
         no_multicast: false,
         facility: Facility::DAEMON,

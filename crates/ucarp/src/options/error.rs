@@ -85,6 +85,9 @@ pub enum UsageError {
     /// The path of the configuration file is empty, or there is no working directory that it is relative to.
     #[error("unable to find the configuration file: {0} (option -c: give its full path)")]
     ConfigPath(#[source] std::io::Error),
+    /// The path of the pid file is empty, or there is no working directory that it is relative to.
+    #[error("unable to find the pid file: {0} (option --pidfile: give its full path)")]
+    PidFilePath(#[source] std::io::Error),
     /// The file of `-o` cannot be used.
     #[error("{0} (option -o)")]
     PasswordFile(#[from] PasswordFileError),

@@ -55,6 +55,8 @@ pub struct Configured {
     pub split: bool,
     /// `-B`: run in the background.
     pub daemonize: bool,
+    /// `--pidfile`: where the process id is written to; a full path.
+    pub pid_file: Option<PathBuf>,
     /// `-f`: the syslog facility.
     pub facility: Facility,
     /// What to log as soon as logging is up, in this order.
@@ -109,6 +111,8 @@ pub struct Options {
     pub shutdown: bool,
     /// `-B`: run in the background.
     pub daemonize: bool,
+    /// `--pidfile`: where the process id is written to; a full path.
+    pub pid_file: Option<PathBuf>,
     /// `-S`: an interface without carrier is no reason to step down.
     pub ignore_interface_state: bool,
     /// `-M`: send to the broadcast MAC address instead of the group's.

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{self, Path};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
@@ -161,6 +161,7 @@ fn take(options: &mut Options, option: &Opt, given: &str, value: OsString) -> Re
         OptionId::DeadRatio => options.dead_ratio = number(option, given, &value)?,
         OptionId::Shutdown => options.shutdown = true,
         OptionId::Daemonize => options.daemonize = true,
+        OptionId::PidFile => options.pid_file = Some(path::absolute(value).map_err(UsageError::PidFilePath)?),
         OptionId::IgnoreInterfaceState => options.ignore_interface_state = true,
         OptionId::NoMulticast => options.no_multicast = true,
         OptionId::Facility => facility(options, given, &value),

@@ -30,6 +30,7 @@ impl Opt {
                 | OptionId::Daemonize
                 | OptionId::Facility
                 | OptionId::Debug
+                | OptionId::PidFile
                 | OptionId::NoSplit
         )
     }
@@ -110,6 +111,7 @@ pub enum OptionId {
     DeadRatio,
     Shutdown,
     Daemonize,
+    PidFile,
     IgnoreInterfaceState,
     NoMulticast,
     Facility,
@@ -157,6 +159,7 @@ pub const OPTIONS: &[Opt] = &[
     .or("3"),
     flag(OptionId::Shutdown, 'z', &["shutdown"], "at exit run the down script and say goodbye"),
     flag(OptionId::Daemonize, 'B', &["daemonize"], "run in the background"),
+    new(OptionId::PidFile, &["pidfile"], FILE, "write the process id to FILE, and remove it at the end"),
     flag(OptionId::IgnoreInterfaceState, 'S', &["ignoreifstate"], "stay MASTER when the cable is unplugged"),
     flag(OptionId::NoMulticast, 'M', &["nomcast"], "send to the broadcast instead of the multicast MAC"),
     value(OptionId::Facility, 'f', &["facility"], FACILITY, "syslog facility, or none").or("daemon"),

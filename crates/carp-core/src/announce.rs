@@ -21,12 +21,14 @@ pub struct Schedule {
     series: Option<(Instant, usize)>,
     next: Option<Instant>,
     last: Option<Instant>,
+    /// How long after the last announcement there is another one, for switches and neighbours that forget.
+    refresh: Option<Duration>,
 }
 
 impl Schedule {
     /// The virtual host became MASTER; the address is not there yet.
-    pub fn takeover(&mut self, now: Instant) {
-        *self = Self { series: None, next: Some(now + LATEST_FIRST), last: None };
+    pub fn takeover(&mut self, now: Instant, refresh: Option<Duration>) {
+        *self = Self { series: None, next: Some(now + LATEST_FIRST), last: None, refresh };
     }
 
     /// The address is there: announce it now and start the repetitions.
@@ -61,10 +63,11 @@ impl Schedule {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
-        let (base, done) = self.series.map_or((now, 0), |(base, done)| (base, done + 1));
+        let (base, done) = self.series.map_or((now, 0), |(base, done)| (base, REPEAT_AFTER.len().min(done + 1)));
         self.series = Some((base, done));
         self.last = Some(now);
-        self.next = REPEAT_AFTER.get(done).map(|after| base + *after);
+        let refreshed = self.refresh.map(|refresh| now + refresh);
+        self.next = REPEAT_AFTER.get(done).map(|after| base + *after).or(refreshed);
         true
     }
 }
@@ -92,7 +95,7 @@ mod tests {
     #[test]
     fn announces_when_the_script_has_ended_and_three_times_more() {
         let mut schedule = Schedule::default();
-        schedule.takeover(at(0));
+        schedule.takeover(at(0), None);
         schedule.address_ready(at(40));
         assert_eq!(run(&mut schedule), [40, 1040, 2040, 5040]);
     }
@@ -100,7 +103,7 @@ mod tests {
     #[test]
     fn a_slow_script_is_not_waited_for_longer_than_a_second_and_its_end_starts_anew() {
         let mut schedule = Schedule::default();
-        schedule.takeover(at(0));
+        schedule.takeover(at(0), None);
         assert!(!schedule.due(at(999)));
         assert!(schedule.due(at(1000)));
         schedule.address_ready(at(1700));
@@ -110,7 +113,7 @@ mod tests {
     #[test]
     fn a_rival_is_answered_at_most_once_a_second() {
         let mut schedule = Schedule::default();
-        schedule.takeover(at(0));
+        schedule.takeover(at(0), None);
         schedule.address_ready(at(0));
         assert!(schedule.due(at(0)));
         schedule.contested(at(300));
@@ -123,15 +126,25 @@ mod tests {
     #[test]
     fn a_rival_does_not_bring_the_first_announcement_before_the_address() {
         let mut schedule = Schedule::default();
-        schedule.takeover(at(0));
+        schedule.takeover(at(0), None);
         schedule.contested(at(10));
         assert_eq!(schedule.next_deadline(), Some(at(1000)));
     }
 
     #[test]
+    fn the_address_is_announced_again_and_again_where_that_is_wanted() {
+        let mut schedule = Schedule::default();
+        schedule.takeover(at(0), Some(Duration::from_secs(60)));
+        schedule.address_ready(at(0));
+        let times = core::iter::from_fn(|| schedule.next_deadline().inspect(|next| assert!(schedule.due(*next))));
+        let millis: Vec<u64> = times.take(7).map(|at| at.as_nanos() / 1_000_000).collect();
+        assert_eq!(millis, [0, 1000, 2000, 5000, 65_000, 125_000, 185_000]);
+    }
+
+    #[test]
     fn nothing_is_announced_after_stepping_down() {
         let mut schedule = Schedule::default();
-        schedule.takeover(at(0));
+        schedule.takeover(at(0), None);
         schedule.address_ready(at(0));
         schedule.stop();
         assert_eq!(schedule.next_deadline(), None);

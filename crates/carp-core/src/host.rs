@@ -2,20 +2,24 @@
 
 mod config;
 mod freshness;
+mod restraint;
 mod saying;
 mod trust;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use config::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
+pub use config::{
+    Authentication, Credentials, GroupId, HoldDown, Local, MacMode, Policy, Transport, VirtualHostConfig,
+};
 use freshness::{Claim, Freshness};
 pub use freshness::{Counters, Doubt, WINDOW};
+use restraint::Restraint;
 use trust::Trust;
 
 use crate::announce::Schedule;
 use crate::auth::stamp::Tick;
-use crate::election::{Effect, Election, Peer, Reason, State};
+use crate::election::{Bar, Effect, Election, Peer, Reason, State};
 use crate::node::{HostId, LinkState, Notice, Output, Purpose};
 use crate::random::Random;
 use crate::time::Instant;
@@ -34,7 +38,14 @@ pub(crate) struct VirtualHost {
     counters: Counters,
     election: Election,
     announcements: Schedule,
+    restraint: Restraint,
+    /// The restraint has changed, and the election does not know.
+    is_restraint_news: bool,
     random: Random,
+    /// Why it must not take part.
+    bar: Option<Bar>,
+    /// Whether another one of its group cannot take part.
+    is_barred_by_group: bool,
     link: LinkState,
     /// The link's own Ethernet address, as it was last known.
     link_mac: Option<MacAddr>,
@@ -44,15 +55,19 @@ pub(crate) struct VirtualHost {
 impl VirtualHost {
     /// `clock` is the wall clock minus the driver's clock, in ticks of group time.
     pub(crate) fn new(id: HostId, config: VirtualHostConfig, seed: u64, clock: i64) -> Self {
-        let mut random = Random::new(seed);
+        let (mut random, restraint) = (Random::new(seed), Restraint::default());
         Self {
             id,
             trust: Trust::new(&config.credentials, config.vhid),
             freshness: Freshness::new(clock),
             counters: Counters::default(),
-            election: Election::new(config.election(), random.bits()),
+            election: Election::new(restraint.temper(config.election(), &config.policy), random.bits()),
             announcements: Schedule::default(),
+            restraint,
+            is_restraint_news: false,
             random,
+            bar: None,
+            is_barred_by_group: false,
             link: LinkState::Gone,
             link_mac: None,
             effects: Vec::new(),
@@ -81,7 +96,19 @@ impl VirtualHost {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        [self.election.next_deadline(), self.announcements.next_deadline()].into_iter().flatten().min()
+        let deadlines =
+            [self.election.next_deadline(), self.announcements.next_deadline(), self.restraint.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The interval that is advertised, demotion included.
+    pub(crate) fn interval(&self) -> Interval {
+        self.restraint.interval(self.config.interval, &self.config.policy)
+    }
+
+    /// How long it waits for a master.
+    pub(crate) fn dead_time(&self) -> Duration {
+        self.interval().master_down(self.config.dead_ratio)
     }
 
     /// Lets the election act and turns what it wants into outputs.
@@ -97,6 +124,9 @@ impl VirtualHost {
             self.carry_out(now, effect, outputs);
         }
         self.effects = effects;
+        if core::mem::take(&mut self.is_restraint_news) {
+            self.inform_election(now, outputs);
+        }
     }
 
     /// Becomes what `config` says, without a change of state that the change of configuration does not need.
@@ -125,9 +155,44 @@ impl VirtualHost {
 
     /// Tells the election what has become of its part of the configuration.
     fn adjust(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
-        let config = self.config.election();
-        self.elect(now, outputs, |election, effects| election.reconfigure(now, config, effects));
+        self.inform_election(now, outputs);
         self.use_link(now, outputs);
+    }
+
+    fn inform_election(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        let config = self.restraint.temper(self.config.election(), &self.config.policy);
+        self.elect(now, outputs, |election, effects| election.reconfigure(now, config, effects));
+    }
+
+    /// Raises the advertised advskew by this much, instead of what it was raised by before.
+    pub(crate) fn demote(&mut self, now: Instant, by: u16, outputs: &mut impl Extend<Output>) {
+        if by != self.restraint.demotion() {
+            self.restraint.demote(by);
+            self.inform_election(now, outputs);
+        }
+    }
+
+    /// It must not take part for this reason, or may if there is none.
+    pub(crate) fn set_bar(&mut self, now: Instant, bar: Option<Bar>, outputs: &mut impl Extend<Output>) {
+        self.bar = bar;
+        self.use_link(now, outputs);
+    }
+
+    /// Another one of its group cannot take part, or all can again.
+    pub(crate) fn bar_by_group(&mut self, now: Instant, is_barred: bool, outputs: &mut impl Extend<Output>) {
+        if is_barred != self.is_barred_by_group {
+            self.is_barred_by_group = is_barred;
+            self.use_link(now, outputs);
+        }
+    }
+
+    /// Whether it could take part if it were not for its group.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.bar.is_none() && matches!(self.link, LinkState::Up(_)) && self.can_speak()
+    }
+
+    fn can_speak(&self) -> bool {
+        self.config.speaks_v4() || self.config.speaks_v6().is_some()
     }
 
     pub(crate) fn link(&mut self, now: Instant, state: LinkState, outputs: &mut impl Extend<Output>) {
@@ -140,13 +205,30 @@ impl VirtualHost {
 
     /// A virtual host takes part while its link is up and it has something to say there.
     fn use_link(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
-        let can_speak = self.config.speaks_v4() || self.config.speaks_v6().is_some();
+        let can_speak = self.can_speak();
+        let bar = self.bar.or(self.is_barred_by_group.then_some(Bar::Group));
         let link = self.link;
-        self.elect(now, outputs, |election, effects| match link {
-            LinkState::Up(_) if can_speak => election.link_up(now, effects),
-            LinkState::Up(_) => election.link_lost(Reason::NoSourceAddress, effects),
+        self.elect(now, outputs, |election, effects| match (link, bar) {
+            (LinkState::Up(_), _) if !can_speak => election.link_lost(Reason::NoSourceAddress, effects),
+            (LinkState::Up(_), None) => election.link_up(now, effects),
+            (LinkState::Up(_), Some(bar @ Bar::Rehearsal)) => election.link_lost(Reason::StoodDown { bar }, effects),
+            (LinkState::Up(_), Some(bar)) => election.stand_down(bar, effects),
             _ => election.link_lost(link.reason(), effects),
         });
+    }
+
+    /// The address that a release asked for is gone. Who has left for a reason that has gone meanwhile comes back.
+    pub(crate) fn released(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        self.elect(now, outputs, |election, effects| election.released(now, effects));
+        self.use_link(now, outputs);
+    }
+
+    /// Announces the addresses once more, if they are there.
+    pub(crate) fn announce_again(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        if self.state() == State::Master && !self.election.is_leaving() {
+            self.announcements.contested(now);
+            self.announce_if_due(now, outputs);
+        }
     }
 
     pub(crate) fn address_ready(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
@@ -157,6 +239,9 @@ impl VirtualHost {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+        if self.restraint.ends(now) {
+            self.inform_election(now, outputs);
+        }
         self.elect(now, outputs, |election, effects| election.timeout(now, effects));
         self.announce_if_due(now, outputs);
     }
@@ -265,10 +350,10 @@ impl VirtualHost {
     fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut impl Extend<Output>) {
         let host = self.id;
         let output = match effect {
-            Effect::Advertise => return self.advertise(now, self.config.interval, Purpose::Advertisement, outputs),
+            Effect::Advertise => return self.advertise(now, self.interval(), Purpose::Advertisement, outputs),
             Effect::BowOut => return self.advertise(now, Interval::BOW_OUT, Purpose::Goodbye, outputs),
             Effect::Claim => {
-                self.announcements.takeover(now);
+                self.announcements.takeover(now, self.config.policy.refresh);
                 Output::Claim { host }
             }
             Effect::Release => Output::Release { host },
@@ -278,7 +363,8 @@ impl VirtualHost {
             }
             Effect::Transition { from, to, reason } => {
                 self.announcements.stop();
-                Output::Transition { host, from, to, reason }
+                outputs.extend([Output::Transition { host, from, to, reason }]);
+                return self.moved(now, from, to, outputs);
             }
             Effect::Reassert(peer) => {
                 self.announcements.contested(now);
@@ -288,6 +374,21 @@ impl VirtualHost {
             Effect::EqualPeer(peer) => Output::Notice { host, notice: Notice::EqualPeer { peer } },
         };
         outputs.extend([output]);
+    }
+
+    /// What a change of state means for the restraint.
+    fn moved(&mut self, now: Instant, from: State, to: State, outputs: &mut impl Extend<Output>) {
+        let policy = &self.config.policy;
+        if from == State::Init && to == State::Backup {
+            if let Some(until) = self.restraint.joined(now, policy) {
+                self.election.hold(until);
+            }
+            self.is_restraint_news = !policy.preempt_delay.is_zero();
+        }
+        if to == State::Master && self.restraint.took_over(now, policy) {
+            self.is_restraint_news = true;
+            outputs.extend([Output::Notice { host: self.id, notice: Notice::Flapping }]);
+        }
     }
 
     fn announce_if_due(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {

@@ -5,22 +5,25 @@
 //! until [`Node::next_deadline`]. Hand in every frame that has been received before a timeout: a host that was stalled
 //! first learns what happened meanwhile. A timeout that comes early is harmless. The same inputs give the same outputs.
 
+mod group;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::auth::stamp::Tick;
-use crate::election::{Election, Peer, Reason, State};
-use crate::host::{Counters, Doubt, Local, VirtualHost, VirtualHostConfig};
+use crate::election::{Bar, Election, Peer, Reason, State};
+use crate::host::{Counters, Doubt, GroupId, Local, VirtualHost, VirtualHostConfig};
 use crate::random::Random;
 use crate::time::Instant;
+use crate::timing::Interval;
 use crate::wire::MacAddr;
 use crate::wire::frame::{self, Received, Rejected, Sender};
+use group::Group;
 
 /// A link, numbered by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +70,14 @@ pub enum Command {
     /// while a `Release` is under way takes it back, and the `Release` must not be answered any more. Otherwise a goodbye
     /// could be said while the address is still there.
     Released,
+    /// It must not take part. A MASTER leaves with a goodbye, save with [`Bar::Rehearsal`].
+    StandDown(Bar),
+    /// It may take part again.
+    StandUp,
+    /// Displace the master if this node is better, as with preemption, but once.
+    Promote,
+    /// Announce the addresses once more; a BACKUP has none, and a second within a second is put off.
+    Announce,
 }
 
 /// What a transmitted frame is for.
@@ -135,6 +146,8 @@ pub enum Notice {
         /// The other one.
         peer: Peer,
     },
+    /// It has taken over too often, and does not preempt for a while.
+    Flapping,
     /// We run with advbase 0 and a peer is a UCARP, whose dead time is then a single interval.
     UcarpWithoutAdvbase {
         /// The UCARP.
@@ -216,6 +229,7 @@ pub struct Node {
     /// When which virtual host has something to do, and for each the entry that is in the set.
     agenda: BTreeSet<(Instant, usize)>,
     appointments: Vec<Option<Instant>>,
+    groups: BTreeMap<GroupId, Group>,
     random: Random,
     /// The wall clock minus the driver's clock, in ticks of group time.
     clock: i64,
@@ -234,6 +248,7 @@ impl Node {
             listeners: BTreeSet::new(),
             agenda: BTreeSet::new(),
             appointments: Vec::new(),
+            groups: BTreeMap::new(),
             random: Random::new(seed),
             clock: 0,
             outputs: VecDeque::new(),
@@ -257,17 +272,19 @@ impl Node {
         }
         let id = HostId(index);
         self.listeners.insert((config.link, config.vhid, index));
+        self.join_group(index, config.policy.group);
         self.hosts[index] = Some(VirtualHost::new(id, config, self.random.bits(), self.clock));
         id
     }
 
     /// Forgets a virtual host. Nothing is said or given up: [`Command::ShutDown`] does that before. Its number may be
     /// given to the next one.
-    pub fn remove(&mut self, host: HostId) {
+    pub fn remove(&mut self, now: Instant, host: HostId) {
         if let Some(removed) = self.hosts[host.0].take() {
             let config = removed.config();
             self.listeners.remove(&(config.link, config.vhid, host.0));
             self.schedule(host.0);
+            self.leave_group(now, host.0, config.policy.group);
         }
     }
 
@@ -280,12 +297,34 @@ impl Node {
     pub fn reconfigure(&mut self, now: Instant, host: HostId, config: VirtualHostConfig, grace: Duration) {
         let former = self.host(host).config();
         assert_eq!((former.link, former.vhid), (config.link, config.vhid), "another virtual host");
-        self.with(host.0, |host, outputs| host.reconfigure(now, config, grace, outputs));
+        let (before, after) = (former.policy.group, config.policy.group);
+        if before != after {
+            self.leave_group(now, host.0, before);
+            self.join_group(host.0, after);
+        }
+        self.with(now, host.0, |host, outputs| {
+            if before != after {
+                host.bar_by_group(now, false, outputs);
+            }
+            host.reconfigure(now, config, grace, outputs);
+        });
     }
 
     /// The own addresses on the virtual host's link are these from now on.
     pub fn set_local(&mut self, now: Instant, host: HostId, local: Local) {
-        self.with(host.0, |host, outputs| host.set_local(now, local, outputs));
+        self.with(now, host.0, |host, outputs| host.set_local(now, local, outputs));
+    }
+
+    /// The advertised advskew is raised by so much from now on, up to the limit: this host would serve badly. What it is
+    /// the sum of is the driver's business.
+    pub fn set_demotion(&mut self, now: Instant, host: HostId, by: u16) {
+        self.with(now, host.0, |host, outputs| host.demote(now, by, outputs));
+    }
+
+    /// The interval that a virtual host advertises, demotion included.
+    #[must_use]
+    pub fn advertised_interval(&self, host: HostId) -> Interval {
+        self.host(host).interval()
     }
 
     /// The state of a virtual host. A MASTER that is leaving stays MASTER until it has said goodbye.
@@ -338,14 +377,14 @@ impl Node {
                 if !self.has_listener(link, received.advertisement.vhid) {
                     return self.misplaced(now, &received);
                 }
-                self.with_each_of(link, received.advertisement.vhid, |host, outputs| {
+                self.with_each_of(now, link, received.advertisement.vhid, |host, outputs| {
                     host.heard(now, &received, outputs);
                 });
             }
             Err(rejected) => {
                 let Some(vhid) = rejected.sender.and_then(|sender| sender.vhid) else { return };
                 let notice = Notice::Rejected(rejected);
-                self.with_each_of(link, vhid, |host, outputs| {
+                self.with_each_of(now, link, vhid, |host, outputs| {
                     outputs.push_back(Output::Notice { host: host.id(), notice });
                 });
             }
@@ -356,18 +395,22 @@ impl Node {
     pub fn handle_link(&mut self, now: Instant, link: LinkId, state: LinkState) {
         for index in 0..self.hosts.len() {
             if self.hosts[index].as_ref().is_some_and(|host| host.config().link == link) {
-                self.with(index, |host, outputs| host.link(now, state, outputs));
+                self.with(now, index, |host, outputs| host.link(now, state, outputs));
             }
         }
     }
 
     /// The driver tells a virtual host something.
     pub fn handle_command(&mut self, now: Instant, host: HostId, command: Command) {
-        self.with(host.0, |host, outputs| match command {
+        self.with(now, host.0, |host, outputs| match command {
             Command::HandOver => host.elect(now, outputs, Election::hand_over),
             Command::ShutDown => host.elect(now, outputs, Election::shut_down),
-            Command::Released => host.elect(now, outputs, |election, effects| election.released(now, effects)),
+            Command::Released => host.released(now, outputs),
             Command::Claimed => host.address_ready(now, outputs),
+            Command::StandDown(bar) => host.set_bar(now, Some(bar), outputs),
+            Command::StandUp => host.set_bar(now, None, outputs),
+            Command::Promote => host.elect(now, outputs, |election, effects| election.promote(now, effects)),
+            Command::Announce => host.announce_again(now, outputs),
         });
     }
 
@@ -375,7 +418,7 @@ impl Node {
     pub fn handle_timeout(&mut self, now: Instant) {
         let due: Vec<_> = self.agenda.range(..=(now, usize::MAX)).map(|(_, index)| *index).collect();
         for index in due {
-            self.with(index, |host, outputs| host.timeout(now, outputs));
+            self.with(now, index, |host, outputs| host.timeout(now, outputs));
         }
     }
 
@@ -395,10 +438,21 @@ impl Node {
     }
 
     /// Lets a virtual host act, and notes when it wants to act again.
-    fn with(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) {
+    fn with(&mut self, now: Instant, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) {
+        let before = self.act(index, act);
+        let group = self.hosts[index].as_ref().and_then(|host| host.config().policy.group);
+        if let Some(group) = group {
+            self.keep_together(now, group, index, before);
+        }
+    }
+
+    /// The same, but its group does not care. Returns the state before.
+    fn act(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) -> State {
         let host = self.hosts[index].as_mut().expect("a virtual host that was removed is not told anything");
+        let before = host.state();
         act(host, &mut self.outputs);
         self.schedule(index);
+        before
     }
 
     fn schedule(&mut self, index: usize) {
@@ -411,10 +465,16 @@ impl Node {
     }
 
     /// Lets all virtual hosts of this number on this link act; there should be one at most.
-    fn with_each_of(&mut self, link: LinkId, vhid: u8, mut act: impl FnMut(&mut VirtualHost, &mut VecDeque<Output>)) {
+    fn with_each_of(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        vhid: u8,
+        mut act: impl FnMut(&mut VirtualHost, &mut VecDeque<Output>),
+    ) {
         let mut next = self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX)).next().copied();
         while let Some((_, _, index)) = next {
-            self.with(index, &mut act);
+            self.with(now, index, &mut act);
             next = self.listeners.range((link, vhid, index + 1)..=(link, vhid, usize::MAX)).next().copied();
         }
     }

@@ -6,6 +6,13 @@ use core::time::Duration;
 /// One unit of advskew: 1/256 s.
 const SKEW_UNIT: Duration = Duration::from_nanos(1_000_000_000 / 256);
 
+/// The advskew of a node that should not be MASTER, if only another one is there: where FreeBSD, NetBSD and DragonFly
+/// stop.
+pub const WORST_SKEW: u8 = 240;
+
+/// So many values of advskew share one of 241 to 254 when demoted nodes keep their ranks.
+const RANKED_STEP: u8 = 19;
+
 /// What a master-down time must leave above the peer's own interval, so that an advertisement that is sent on time is
 /// also heard in time. Only a dead ratio of 1 comes this close.
 const LEAST_SLACK: Duration = Duration::from_millis(5);
@@ -61,6 +68,20 @@ impl Interval {
     #[must_use]
     pub fn times_out_under(self, dead_ratio: u32, master: Self) -> bool {
         self.master_down(dead_ratio) <= master.duration()
+    }
+
+    /// The interval of a node that is demoted by `by`: advskew is raised, and never above 240, where the kernels stop, so
+    /// that a demoted node is the last of all that are ranked below that. `ranked` spreads those that reach 240 over 241
+    /// to 254 in the order of their advskew; FreeBSD's would count as no worse than its own 240.
+    #[must_use]
+    pub fn demoted(self, by: u16, ranked: bool) -> Self {
+        let raised = u16::from(self.advskew).saturating_add(by);
+        let advskew = match u8::try_from(raised) {
+            Ok(raised) if by == 0 || raised < WORST_SKEW => raised,
+            _ if ranked => self.advskew.max(WORST_SKEW + 1 + self.advskew / RANKED_STEP),
+            _ => self.advskew.max(WORST_SKEW),
+        };
+        Self { advskew, ..self }
     }
 
     /// How long peers that are configured alike wait at the least: a MASTER that was silent for longer must expect that
@@ -152,6 +173,25 @@ mod tests {
         assert_eq!(interval(1, 200).peers_dead_time(3), Duration::from_secs(3));
         assert_eq!(interval(1, 0).peers_dead_time(1), Duration::from_millis(1500));
         assert_eq!(interval(0, 128).peers_dead_time(3), Duration::from_millis(1500));
+    }
+
+    #[test]
+    fn a_demoted_node_is_slower_and_never_slower_than_the_kernels_allow() {
+        let skew = |advskew, by| interval(1, advskew).demoted(by, false).advskew;
+        assert_eq!([skew(100, 0), skew(100, 50), skew(100, 200), skew(100, u16::MAX)], [100, 150, 240, 240]);
+        assert_eq!([skew(250, 0), skew(250, 1), skew(239, 1)], [250, 250, 240], "never faster than it was");
+    }
+
+    #[test]
+    fn ranked_demotion_keeps_the_order_of_demoted_nodes() {
+        let skew = |advskew| interval(1, advskew).demoted(u16::MAX, true).advskew;
+        assert_eq!([skew(0), skew(19), skew(100), skew(240), skew(254)], [241, 242, 246, 253, 254]);
+        for advskew in 0..=255 {
+            let demoted = interval(1, advskew).demoted(1000, true);
+            assert!(demoted.advskew >= advskew && demoted != Interval::BOW_OUT);
+            assert!(skew(advskew.saturating_add(1)) >= skew(advskew));
+        }
+        assert_eq!(interval(1, 7).demoted(20, true), interval(1, 27), "below 240 there is room for all");
     }
 
     #[test]

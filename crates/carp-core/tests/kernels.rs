@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use carp_core::auth::{AddressList, Authenticator, Key};
 use carp_core::election::{Reason, State, TieRule};
-use carp_core::host::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{Authentication, Credentials, Local, MacMode, Policy, Transport, VirtualHostConfig};
 use carp_core::node::{Command, HostId, LinkId, LinkState, Node, Notice, Output};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
@@ -45,6 +45,7 @@ fn member(vhid: u8, addresses: &str, advskew: u8) -> VirtualHostConfig {
         tie: TieRule::default(),
         pseudo_header_checksum: false,
         authentication: Authentication::Classic,
+        policy: Policy::default(),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use carp_core::host::{self as core_host, Authentication, Counters, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{
+    self as core_host, Authentication, Counters, Local, MacMode, Policy, Transport, VirtualHostConfig,
+};
 use carp_core::node::{HostId, LinkId, Node, Output};
 use carp_core::time::Instant;
 use carp_core::wire::{MacAddr, ethernet};
@@ -136,6 +138,7 @@ fn config(
         tie: spec.tie,
         pseudo_header_checksum: false,
         authentication,
+        policy: Policy::default(),
     }
 }
 

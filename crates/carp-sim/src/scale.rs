@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::{State, TieRule};
-use carp_core::host::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{Authentication, Credentials, Local, MacMode, Policy, Transport, VirtualHostConfig};
 use carp_core::node::{Command, HostId, LinkId, LinkState, Node, Output, Purpose};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
@@ -218,6 +218,7 @@ fn config(host: usize, hosts: usize, vhid: u8, ranks: Ranks, key: &Key) -> Virtu
         tie: TieRule::default(),
         pseudo_header_checksum: false,
         authentication: Authentication::default(),
+        policy: Policy::default(),
     }
 }
 

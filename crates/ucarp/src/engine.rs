@@ -6,6 +6,7 @@ mod orders;
 mod outputs;
 mod port;
 mod pulse;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -28,6 +29,7 @@ use guardian::Guardian;
 pub use guardian::Line;
 use port::Port;
 use pulse::Pulse;
+use standing::Standing;
 
 /// Frames that are read from a socket in one turn of the loop before timers get their chance. Far more than a socket's
 /// queue holds, so that after a stall everything is heard before anything is decided.
@@ -63,6 +65,8 @@ struct Hosted {
     unheard: Option<Instant>,
     /// The guardian has a goodbye of it that holds.
     has_will: bool,
+    /// What counts against it.
+    standing: Standing,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
 }
@@ -147,6 +151,8 @@ impl Engine {
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
+        let penalties = self.hosts.values().map(|hosted| hosted.standing.next_deadline());
+        let deadline = earliest(penalties.chain([deadline]));
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
         }
@@ -168,6 +174,7 @@ impl Engine {
         self.pulse.begin(now);
         self.node.handle_timeout(now);
         self.carry_out(now);
+        self.forgive(now);
         self.watch_guardian(now);
         self.report(now);
         while let Some(summary) = self.complaints.due(now) {

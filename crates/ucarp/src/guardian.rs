@@ -76,6 +76,8 @@ pub struct Guardian {
     next_number: u32,
     /// Numbered as the core's links.
     interfaces: Vec<Interface>,
+    /// The names of groups that move together, by the core's numbers.
+    groups: Vec<String>,
     keeper: Keeper,
     parts: Parts,
     /// Virtual hosts that have a script to wait for.
@@ -125,6 +127,7 @@ impl Guardian {
             hosts: BTreeMap::new(),
             next_number: 0,
             interfaces: Vec::new(),
+            groups: Vec::new(),
             keeper: Keeper::default(),
             parts,
             busy: BTreeSet::new(),

@@ -11,7 +11,7 @@ mod tests;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use carp_core::election::State;
+use carp_core::election::{Bar, State};
 use carp_core::host::{Local, VirtualHostConfig};
 use carp_core::node::{Command, LinkId, LinkState};
 use carp_core::time::Instant;
@@ -44,6 +44,8 @@ pub struct Profile {
     pub native: bool,
     /// How long the kernel keeps an address that nobody renews; `None`: for ever.
     pub lease: Option<Duration>,
+    /// For how long it is demoted after something went wrong by itself, the first time; 0: not at all.
+    pub penalty: Duration,
 }
 
 /// What the guardian tells the engine.
@@ -113,6 +115,24 @@ pub enum Order {
     Missing {
         /// Whose.
         host: HostNumber,
+    },
+    /// A virtual host is worse than its configuration says, for a named reason.
+    Demote {
+        /// Which one.
+        host: HostNumber,
+        /// The reason, as the log calls it.
+        name: String,
+        /// What is added to its advskew, up to the limit; 0 takes it back.
+        by: u16,
+    },
+    /// A virtual host must not take part, for a named reason.
+    Bar {
+        /// Which one.
+        host: HostNumber,
+        /// The reason, as the log calls it.
+        name: String,
+        /// Which kind of reason; `None` takes it back.
+        bar: Option<Bar>,
     },
     /// Tell the log which state each virtual host is in.
     TellStates,

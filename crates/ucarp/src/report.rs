@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use carp_core::election::{Peer, Reason, State};
+use carp_core::election::{Bar, Peer, Reason, State};
 use carp_core::host::Doubt;
 use carp_core::node::Notice;
 use carp_core::time::Instant;
@@ -27,7 +27,7 @@ pub fn transition(who: &str, from: State, to: State, reason: &Reason) {
             }
         }
         // A MASTER that leaves by command has said so when it decided to.
-        (State::Master, _) if matches!(reason, Reason::HandedOver | Reason::ShutDown) => {
+        (State::Master, _) if has_left(reason) => {
             info!("{who}Said goodbye: {reason}");
         }
         (State::Master, _) => {
@@ -40,6 +40,15 @@ pub fn transition(who: &str, from: State, to: State, reason: &Reason) {
             }
         }
         _ => info!("{who}Not listening: {reason}"),
+    }
+}
+
+/// Whether a MASTER leaves for this reason with a goodbye.
+fn has_left(reason: &Reason) -> bool {
+    match reason {
+        Reason::HandedOver | Reason::ShutDown | Reason::GroupLeft => true,
+        Reason::StoodDown { bar } => *bar != Bar::Rehearsal,
+        _ => false,
     }
 }
 
@@ -78,6 +87,7 @@ fn subject(notice: &Notice) -> (&'static str, Option<IpAddr>) {
         Notice::WrongLink { peer } => ("Advertisement by the wrong interface", Some(peer.source)),
         Notice::AddressContested { peer } => ("Non-preferred master advertising", Some(peer.source)),
         Notice::EqualPeer { peer } => ("Equal advbase and advskew", Some(peer.source)),
+        Notice::Flapping => ("Too many takeovers", None),
         Notice::UcarpWithoutAdvbase { peer } => ("UCARP with advbase 0", Some(peer.source)),
     }
 }
@@ -160,6 +170,11 @@ fn text(notice: &Notice) -> String {
         Notice::EqualPeer { peer } => format!(
             "Equal advbase and advskew: {peer} advertises as often as this host, so their addresses decide; give each host its own advskew"
         ),
+        Notice::Flapping => {
+            "Too many takeovers: not preempting for a while; look for a link that loses packets, or for hosts that \
+             disagree about who is better"
+                .into()
+        }
         Notice::UcarpWithoutAdvbase { peer } => format!(
             "UCARP with advbase 0: {} runs UCARP, which with -b 0 takes over after a single silent interval; use -b 1 in groups with UCARP",
             by(peer)
@@ -183,7 +198,7 @@ mod tests {
     #[test]
     fn doubts_are_told_with_their_reason_and_what_follows() {
         let interval = Interval { advbase: 1, advskew: 50 };
-        let peer = Peer { source: [192, 0, 2, 1].into(), mac: MacAddr([0, 0, 0x5e, 0, 0, 1]), interval };
+        let peer = Peer { source: [192, 0, 2, 1].into(), mac: MacAddr([0, 0, 0x5e, 0, 0, 1]), interval, demotion: 0 };
         for (doubt, refused, expected) in [
             (
                 Doubt::Stale { behind: Duration::from_millis(61_900) },

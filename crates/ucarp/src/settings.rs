@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use carp_core::auth::Key;
 use carp_core::election::TieRule;
-use carp_core::host::Authentication;
+use carp_core::host::{Authentication, Policy};
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
+
+/// How often a MASTER announces its addresses anew unless it is told otherwise: switches and neighbours forget after
+/// minutes.
+pub const REFRESH: Duration = Duration::from_secs(60);
 
 /// Everything that the daemon runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +64,12 @@ pub struct HostSettings {
     pub authentication: Authentication,
     /// Forms of the protocol that only some peers have.
     pub dialect: Dialect,
+    /// When it restrains itself; the group of virtual hosts is in `sync_group`.
+    pub policy: Policy,
+    /// For how long it is demoted after a stop of this host or advertisements that could not be sent; 0: not at all.
+    pub penalty: Duration,
+    /// The virtual hosts of the same name move together.
+    pub sync_group: Option<String>,
 }
 
 /// A shared address.

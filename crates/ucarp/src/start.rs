@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use carp_core::auth::{Key, KeyError};
 use carp_core::election::TieRule;
-use carp_core::host::Authentication;
+use carp_core::host::{Authentication, Policy};
 use carp_core::node::LinkState;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::CARP_GROUP_V6;
@@ -24,7 +24,9 @@ use crate::interface::without_label;
 use crate::logging;
 use crate::options::{Configured, Options, Warning};
 use crate::pid_file::{PidFile, PidFileError};
-use crate::settings::{Dialect, Holding, HostSettings, Mac, Script, Scripts, Settings, Transport, VirtualAddress};
+use crate::settings::{
+    Dialect, Holding, HostSettings, Mac, REFRESH, Script, Scripts, Settings, Transport, VirtualAddress,
+};
 
 /// Exit status when the options were accepted but the daemon could not be set up, as UCARP's.
 const SETUP_FAILED: u8 = 2;
@@ -242,6 +244,9 @@ fn classic(options: &Options, title: &str) -> Result<HostSettings, SetupError> {
         ignore_carrier: options.ignore_interface_state,
         // A drop-in for UCARP on the wire and in the log; a configuration file can ask for more.
         authentication: Authentication::Classic,
+        policy: Policy { refresh: Some(REFRESH), ..Policy::default() },
+        penalty: Duration::ZERO,
+        sync_group: None,
         dialect: Dialect::default(),
     })
 }

@@ -1,6 +1,7 @@
 //! The election of one virtual host: who is MASTER, decided from advertisements, time and the state of the link.
 
 mod canonical;
+mod leaving;
 mod reason;
 mod tie;
 
@@ -11,7 +12,8 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
-pub use reason::{Peer, Reason};
+use leaving::Leave;
+pub use reason::{Bar, Peer, Reason};
 pub use tie::TieRule;
 
 use crate::random::Random;
@@ -56,9 +58,17 @@ pub struct Config {
     pub source_v6: Option<Ipv6Addr>,
     /// How ties are decided.
     pub tie: TieRule,
+    /// The own demotion counter of OpenBSD, by which nodes are compared before their intervals. `None`: it is not sent,
+    /// and that of others means nothing, as with all others but OpenBSD.
+    pub demotion: Option<u8>,
 }
 
 impl Config {
+    /// The demotion counters that count, the own and that of a peer.
+    fn demotions(&self, peer: Peer) -> (u8, u8) {
+        self.demotion.map_or((0, 0), |own| (own, peer.demotion))
+    }
+
     /// The own address that a tie with a node of this address is decided by.
     fn source_against(&self, peer: IpAddr) -> IpAddr {
         self.source_v6.filter(|_| peer.is_ipv6()).map_or(self.source, IpAddr::V6)
@@ -91,13 +101,6 @@ pub enum Effect {
     Reassert(Peer),
     /// A peer has exactly our interval: which one is MASTER rests on their addresses.
     EqualPeer(Peer),
-}
-
-/// Why a MASTER is on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Leave {
-    Handover,
-    Shutdown,
 }
 
 /// The state machine of one virtual host.
@@ -188,33 +191,28 @@ impl Election {
         }
     }
 
-    /// The operator wants another node to be MASTER. Only a MASTER has anything to do.
-    pub fn hand_over(&mut self, effects: &mut Vec<Effect>) {
-        self.leave(Leave::Handover, effects);
-    }
-
-    /// The node is about to end. A MASTER says goodbye when its address is gone ([`Election::released`]).
-    pub fn shut_down(&mut self, effects: &mut Vec<Effect>) {
-        self.ended = true;
-        if self.state == State::Master {
-            self.leave(Leave::Shutdown, effects);
-        } else {
-            self.link_lost(Reason::ShutDown, effects);
+    /// Nothing makes this BACKUP take over before `until`.
+    pub fn hold(&mut self, until: Instant) {
+        if self.state == State::Backup {
+            self.hold_until = Some(self.hold_until.map_or(until, |held| held.max(until)));
+            self.deadline = self.deadline.map(|deadline| deadline.max(until));
         }
     }
 
-    /// The address that a `Release` asked for is gone. A leaving MASTER now says goodbye.
-    pub fn released(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let Some(leave) = self.leaving else { return };
-        effects.push(Effect::BowOut);
-        match leave {
-            Leave::Shutdown => self.enter(State::Init, Reason::ShutDown, effects),
-            Leave::Handover => {
-                self.enter(State::Backup, Reason::HandedOver, effects);
-                self.hold_until = Some(now + HANDOVER_HOLD);
-                self.expectation = Reason::NoMasterHeard { waited: HANDOVER_HOLD + self.dead_time() };
-                self.deadline = Some(now + HANDOVER_HOLD + self.dead_time());
+    /// The operator wants this BACKUP, if it is better than the master that was heard last, to be MASTER now: as with
+    /// preemption, once.
+    pub fn promote(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let better = |peer: Peer| {
+            let (demotion, peers_demotion) = self.config.demotions(peer);
+            (demotion, self.config.interval) < (peers_demotion, peer.interval)
+        };
+        match self.expectation {
+            Reason::MasterTimedOut { master, .. } | Reason::Preempted { master }
+                if self.state == State::Backup && better(master) =>
+            {
+                self.take_over(now, Reason::Promoted { master }, effects);
             }
+            _ => {}
         }
     }
 
@@ -223,7 +221,7 @@ impl Election {
     pub fn reconfigure(&mut self, now: Instant, config: Config, effects: &mut Vec<Effect>) {
         let (stalled, former_dead_time) = (self.stalled(now), self.dead_time());
         let former = core::mem::replace(&mut self.config, config);
-        let same_rank = former.interval == self.config.interval;
+        let same_rank = (former.interval, former.demotion) == (self.config.interval, self.config.demotion);
         match (self.state, stalled) {
             (State::Master, Some(silent)) => {
                 self.step_down_after_stall(now, Reason::Stalled { silent, master: None }, effects);
@@ -280,7 +278,9 @@ impl Election {
                 self.deadline = self.deadline.map(moved);
             }
             // It was to be displaced when a hold ends: perhaps it need not be any more.
-            Reason::Preempted { master } | Reason::MasterBoundToTimeOut { master } => {
+            Reason::Preempted { master }
+            | Reason::MasterBoundToTimeOut { master }
+            | Reason::MasterDemoted { master } => {
                 let master = *master;
                 self.heard_as_backup(now, master, effects);
             }
@@ -290,9 +290,12 @@ impl Election {
 
     fn heard_as_backup(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
         let own = self.config.interval;
+        let (demotion, peers_demotion) = self.config.demotions(peer);
         let (wait, reason) = if peer.interval == Interval::BOW_OUT && own < peer.interval {
             (self.goodbye_spread(), Reason::MasterSaidGoodbye { master: peer })
-        } else if self.config.preempt && own < peer.interval {
+        } else if peers_demotion > demotion {
+            (Duration::ZERO, Reason::MasterDemoted { master: peer })
+        } else if self.config.preempt && own < peer.interval && peers_demotion == demotion {
             (Duration::ZERO, Reason::Preempted { master: peer })
         } else if own.times_out_under(self.config.dead_ratio, peer.interval) {
             (Duration::ZERO, Reason::MasterBoundToTimeOut { master: peer })
@@ -309,13 +312,14 @@ impl Election {
     }
 
     fn heard_as_master(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        let (demotion, peers_demotion) = self.config.demotions(peer);
         if let Some(silent) = self.stalled(now) {
             self.step_down_after_stall(now, Reason::Stalled { silent, master: Some(peer) }, effects);
-        } else if peer.interval < self.config.interval {
+        } else if (peers_demotion, peer.interval) < (demotion, self.config.interval) {
             self.yield_to(now, self.dead_time(), Reason::BetterMaster { master: peer }, effects);
         } else if self.leaving.is_some() {
             // Whoever it is may have the address in a moment.
-        } else if peer.interval > self.config.interval {
+        } else if (peers_demotion, peer.interval) > (demotion, self.config.interval) {
             effects.push(Effect::Reassert(peer));
             self.answer(now, effects);
         } else {
@@ -372,30 +376,6 @@ impl Election {
         };
         // A node that was shutting down is in INIT now, where nothing is ever due.
         self.deadline = (self.state == State::Backup).then(|| now + wait);
-    }
-
-    /// Leaves MASTER (or BACKUP) without a word. A MASTER that was leaving has released already.
-    fn abdicate(&mut self, to: State, reason: Reason, effects: &mut Vec<Effect>) {
-        let release = self.state == State::Master && self.leaving.is_none();
-        let to = if self.leaving == Some(Leave::Shutdown) { State::Init } else { to };
-        self.enter(to, reason, effects);
-        if release {
-            effects.push(Effect::Release);
-        }
-    }
-
-    fn leave(&mut self, leave: Leave, effects: &mut Vec<Effect>) {
-        if self.state != State::Master {
-            return;
-        }
-        let first = self.leaving.is_none();
-        if first || leave == Leave::Shutdown {
-            self.leaving = Some(leave);
-        }
-        if first {
-            effects.push(Effect::Leaving(if leave == Leave::Shutdown { Reason::ShutDown } else { Reason::HandedOver }));
-            effects.push(Effect::Release);
-        }
     }
 
     fn take_over(&mut self, now: Instant, reason: Reason, effects: &mut Vec<Effect>) {

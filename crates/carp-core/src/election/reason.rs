@@ -18,12 +18,41 @@ pub struct Peer {
     pub mac: MacAddr,
     /// advbase and advskew as advertised, demotion included.
     pub interval: Interval,
+    /// OpenBSD's demotion counter; 0 in all that others send.
+    pub demotion: u8,
+}
+
+/// Why a node that could take part must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bar {
+    /// The operator holds it, for maintenance.
+    Held,
+    /// A check says that it cannot serve.
+    CheckFailed,
+    /// Another virtual host of its group cannot take part.
+    Group,
+    /// Another machine has its address.
+    AddressConflict,
+    /// A crash is rehearsed: it leaves without a word.
+    Rehearsal,
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held by the operator",
+            Self::CheckFailed => "a check has failed",
+            Self::Group => "another virtual host of its group cannot take part",
+            Self::AddressConflict => "another machine has the address",
+            Self::Rehearsal => "a crash is rehearsed",
+        })
+    }
 }
 
 impl From<&Received> for Peer {
     fn from(received: &Received) -> Self {
-        let Repr { advbase, advskew, .. } = received.advertisement;
-        Self { source: received.src, mac: received.src_mac, interval: Interval { advbase, advskew } }
+        let Repr { advbase, advskew, demotion, .. } = received.advertisement;
+        Self { source: received.src, mac: received.src_mac, interval: Interval { advbase, advskew }, demotion }
     }
 }
 
@@ -50,6 +79,23 @@ pub enum Reason {
     LinkGone,
     /// The link has no address to advertise from: IPv6 alone is spoken, and there is no link-local address.
     NoSourceAddress,
+    /// It must not take part.
+    StoodDown {
+        /// Why.
+        bar: Bar,
+    },
+    /// A virtual host of the same group has gone to another node.
+    GroupLeft,
+    /// The operator wants this node, which is better than the master, to be MASTER now.
+    Promoted {
+        /// Whom we displace.
+        master: Peer,
+    },
+    /// The master is demoted more than this node.
+    MasterDemoted {
+        /// Whom we displace.
+        master: Peer,
+    },
     /// Nobody advertised for so long.
     NoMasterHeard {
         /// Length of the silence.
@@ -106,6 +152,10 @@ impl fmt::Display for Reason {
             Self::CarrierLost => f.write_str("the interface lost its carrier"),
             Self::LinkGone => f.write_str("the interface is gone"),
             Self::NoSourceAddress => f.write_str("the interface has no address to advertise from"),
+            Self::StoodDown { bar } => bar.fmt(f),
+            Self::GroupLeft => f.write_str("another virtual host of its group has gone to another node"),
+            Self::Promoted { master } => write!(f, "told to displace {master}, which is slower"),
+            Self::MasterDemoted { master } => write!(f, "{master} is demoted by {}", master.demotion),
             Self::NoMasterHeard { waited } => write!(f, "no master was heard for {waited:.3?}"),
             Self::MasterTimedOut { master, waited } => write!(f, "{master} was silent for {waited:.3?}"),
             Self::MasterSaidGoodbye { master } => write!(f, "{} said goodbye", master.source),

@@ -16,7 +16,7 @@ fn at(millis: u64) -> Instant {
 
 fn peer_at(address: [u8; 4], advbase: u8, advskew: u8) -> Peer {
     let mac = crate::wire::MacAddr([0, 0, 0x5e, 0, 0, 1]);
-    Peer { source: IpAddr::V4(Ipv4Addr::from(address)), mac, interval: Interval { advbase, advskew } }
+    Peer { source: IpAddr::V4(Ipv4Addr::from(address)), mac, interval: Interval { advbase, advskew }, demotion: 0 }
 }
 
 fn peer(advbase: u8, advskew: u8) -> Peer {
@@ -25,7 +25,15 @@ fn peer(advbase: u8, advskew: u8) -> Peer {
 
 fn config(preempt: bool) -> Config {
     let source = IpAddr::V4(Ipv4Addr::from(OWN_ADDRESS));
-    Config { interval: OWN, dead_ratio: 3, preempt, source, source_v6: None, tie: TieRule::UcarpLittleEndian }
+    Config {
+        interval: OWN,
+        dead_ratio: 3,
+        preempt,
+        source,
+        source_v6: None,
+        tie: TieRule::UcarpLittleEndian,
+        demotion: None,
+    }
 }
 
 /// An election that records what it wants.

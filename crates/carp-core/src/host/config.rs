@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 
 use crate::auth::{AddressList, Key};
 use crate::election::{self, TieRule};
@@ -37,6 +38,44 @@ pub struct VirtualHostConfig {
     pub pseudo_header_checksum: bool,
     /// What is sent, and asked for, beyond the digest.
     pub authentication: Authentication,
+    /// When it restrains itself.
+    pub policy: Policy,
+}
+
+/// When a virtual host restrains itself, beyond what CARP itself does: the default is not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Whether nodes that are demoted to the limit keep their ranks: advskew 241 to 254 instead of 240 for all of them.
+    /// FreeBSD's 240 is then better than any of ours.
+    pub ranked_demotion: bool,
+    /// Whether the demotion is sent as OpenBSD's counter too, and that of others is compared before the interval. Only
+    /// OpenBSD's nodes and ours understand it.
+    pub demotion_byte: bool,
+    /// After its link came up a virtual host does not preempt for so long.
+    pub preempt_delay: Duration,
+    /// After its start a virtual host only listens for so long.
+    pub start_delay: Duration,
+    /// What happens to a virtual host that takes over again and again.
+    pub hold_down: Option<HoldDown>,
+    /// A MASTER announces its addresses at least so often; `None`: only after a takeover.
+    pub refresh: Option<Duration>,
+    /// The virtual hosts that it moves together with.
+    pub group: Option<GroupId>,
+}
+
+/// Virtual hosts of one [`crate::node::Node`] that are MASTER together or not at all, numbered by the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
+/// How often a virtual host may take over before it does not preempt any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HoldDown {
+    /// So many takeovers are in order,
+    pub takeovers: u8,
+    /// within this time.
+    pub window: Duration,
+    /// How long it does not preempt then.
+    pub length: Duration,
 }
 
 impl VirtualHostConfig {
@@ -65,7 +104,7 @@ impl VirtualHostConfig {
             _ => (self.local.v4.into(), v6),
         };
         let Self { interval, dead_ratio, preempt, tie, .. } = *self;
-        election::Config { interval, dead_ratio, preempt, source, source_v6, tie }
+        election::Config { interval, dead_ratio, preempt, source, source_v6, tie, demotion: None }
     }
 }
 

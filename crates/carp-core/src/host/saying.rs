@@ -94,7 +94,9 @@ impl VirtualHost {
 
     fn signed(&self, now: Instant, mark: Mark, interval: Interval, source: IpAddr) -> Repr {
         let Interval { advbase, advskew } = interval;
-        let bare = Repr { vhid: self.config.vhid, advbase, advskew, demotion: 0, counter: 0, digest: [0; 20] };
+        let by = self.restraint.demotion();
+        let demotion = if self.config.policy.demotion_byte { u8::try_from(by).unwrap_or(u8::MAX) } else { 0 };
+        let bare = Repr { vhid: self.config.vhid, advbase, advskew, demotion, counter: 0, digest: [0; 20] };
         let signer = self.trust.signer(now);
         let counter = match mark {
             Mark::Counter(counter) => counter,

@@ -3,9 +3,11 @@
 mod authentication;
 mod families;
 mod grace;
+mod group;
 mod life;
 mod many;
 mod reconfiguration;
+mod standing;
 mod unicast;
 
 use alloc::collections::BTreeMap;
@@ -16,7 +18,7 @@ use std::vec;
 use super::*;
 use crate::auth::{AddressList, Key};
 use crate::election::TieRule;
-use crate::host::{Authentication, Credentials, MacMode, Transport};
+use crate::host::{Authentication, Credentials, MacMode, Policy, Transport};
 use crate::timing::Interval;
 use crate::wire::frame::{self, Received};
 use crate::wire::{checksum, ethernet};
@@ -42,6 +44,7 @@ fn config(last_octet: u8, advskew: u8) -> VirtualHostConfig {
         tie: TieRule::default(),
         pseudo_header_checksum: false,
         authentication: Authentication::Classic,
+        policy: Policy::default(),
     }
 }
 

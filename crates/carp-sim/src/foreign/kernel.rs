@@ -108,8 +108,8 @@ impl Kernel {
             Input::Link(_) => self.link(now, false, acts),
             Input::Command(Command::HandOver) => self.hand_over(now, acts),
             Input::Command(Command::ShutDown) => self.set_down(acts),
-            // The address answers from the moment at which the state changes.
-            Input::Command(Command::Claimed | Command::Released) | Input::Reload(_) => {}
+            // The address answers from the moment at which the state changes, and it knows no other commands.
+            Input::Command(_) | Input::Reload(_) => {}
             Input::Demote(by) => self.demote(now, by, acts),
             Input::Timeout => self.timeout(now, acts),
         }

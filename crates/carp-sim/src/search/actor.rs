@@ -258,7 +258,7 @@ mod tests {
 
     fn node() -> (Ours, Setting) {
         let interval = Interval { advbase: 1, advskew: 0 };
-        let peer = Peer { source: [10, 0, 0, 1].into(), mac: MacAddr([0; 6]), interval };
+        let peer = Peer { source: [10, 0, 0, 1].into(), mac: MacAddr([0; 6]), interval, demotion: 0 };
         let setting =
             Setting { tick: Duration::from_millis(250), release_ticks: 1, peers: vec![peer, peer], peers_v6: vec![] };
         (
@@ -270,6 +270,7 @@ mod tests {
                     source: peer.source,
                     source_v6: None,
                     tie: TieRule::Kernel,
+                    demotion: None,
                 },
                 &setting,
             ),

@@ -189,7 +189,7 @@ impl Plan {
         let over_v6 = |node: &Node| {
             let contrary = matches!(self.families, Families::Contrary | Families::Filtered);
             let address = if contrary { u16::from(u8::MAX) - node.address } else { node.address };
-            Peer { source: link_local(address).into(), mac, interval: node.interval }
+            Peer { source: link_local(address).into(), mac, interval: node.interval, demotion: 0 }
         };
         let over_v4 = |node: &Node| {
             let last = u8::try_from(node.address).expect("addresses of plans are small");
@@ -275,7 +275,15 @@ fn actor(setting: &Setting, number: usize, node: &Node) -> Actor {
                 IpAddr::V6(source) => Some(source),
                 IpAddr::V4(_) => None,
             });
-            let config = Config { interval, dead_ratio: DEAD_RATIO, preempt: node.preempt, source, source_v6, tie };
+            let config = Config {
+                interval,
+                dead_ratio: DEAD_RATIO,
+                preempt: node.preempt,
+                source,
+                source_v6,
+                tie,
+                demotion: None,
+            };
             Actor::Ours(Box::new(Ours::new(config, setting)))
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
-use carp_core::host::Authentication;
+use carp_core::host::{Authentication, HoldDown, Policy};
 use carp_core::timing::Interval;
 
 use super::document::Entry;
@@ -66,9 +66,30 @@ pub(super) fn build(host: &Merged<'_>, outside: &mut Outside, findings: &mut Fin
             pseudo_header_checksum: host.choice(KeyId::Ipv6Checksum) == "pseudo-header",
             lladdr: host.mac(KeyId::OpenbsdLladdr),
         },
+        policy: policy(host),
+        penalty: host.duration(KeyId::Penalty),
+        sync_group: host.text(KeyId::SyncGroup).map(str::to_owned),
     };
     check(host, &settings, &secret, outside, findings);
     (settings, secret)
+}
+
+fn policy(host: &Merged<'_>) -> Policy {
+    let hold_down = HoldDown {
+        takeovers: u8::try_from(host.number(KeyId::HoldDownAfter)).unwrap_or(u8::MAX),
+        window: host.duration(KeyId::HoldDownWindow),
+        length: host.duration(KeyId::HoldDown),
+    };
+    let refresh = host.duration(KeyId::Refresh);
+    Policy {
+        ranked_demotion: host.flag(KeyId::RankedDemotion),
+        demotion_byte: host.flag(KeyId::DemotionCounter),
+        preempt_delay: host.duration(KeyId::PreemptDelay),
+        start_delay: host.duration(KeyId::StartDelay),
+        hold_down: (!hold_down.length.is_zero()).then_some(hold_down),
+        refresh: (!refresh.is_zero()).then_some(refresh),
+        group: None,
+    }
 }
 
 fn missing(host: &Merged<'_>, id: KeyId, findings: &mut Findings<'_>) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
-use carp_core::host::Authentication;
+use carp_core::host::{Authentication, Policy};
 
 use super::effect::Shape;
 use super::secret::Secret;
@@ -102,9 +102,35 @@ fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
             Authentication::Observe => "observe",
             Authentication::Strict => "strict",
         }),
+        KeyId::SyncGroup => return Shown::or(host.sync_group.as_deref().map(string), "none"),
+        KeyId::Penalty => format!("\"{}\"", whole(host.penalty)),
+        KeyId::PreemptDelay
+        | KeyId::StartDelay
+        | KeyId::HoldDown
+        | KeyId::HoldDownAfter
+        | KeyId::HoldDownWindow
+        | KeyId::Refresh
+        | KeyId::RankedDemotion
+        | KeyId::DemotionCounter => return policy(&host.policy, id),
         KeyId::LinkLocalDigest => string(if host.dialect.link_local_in_digest { "include" } else { "omit" }),
         KeyId::Ipv6Checksum => string(if host.dialect.pseudo_header_checksum { "pseudo-header" } else { "plain" }),
         KeyId::OpenbsdLladdr => return Shown::or(host.dialect.lladdr.as_ref().map(quoted), "none"),
+    };
+    Shown::Value(shown)
+}
+
+fn policy(policy: &Policy, id: KeyId) -> Shown {
+    let time = |time: Duration| format!("\"{}\"", whole(time));
+    let shown = match (id, policy.hold_down) {
+        (KeyId::PreemptDelay, _) => time(policy.preempt_delay),
+        (KeyId::StartDelay, _) => time(policy.start_delay),
+        (KeyId::HoldDown, hold_down) => time(hold_down.map_or(Duration::ZERO, |hold_down| hold_down.length)),
+        (KeyId::HoldDownAfter, Some(hold_down)) => hold_down.takeovers.to_string(),
+        (KeyId::HoldDownWindow, Some(hold_down)) => time(hold_down.window),
+        (KeyId::Refresh, _) => time(policy.refresh.unwrap_or_default()),
+        (KeyId::RankedDemotion, _) => policy.ranked_demotion.to_string(),
+        (KeyId::DemotionCounter, _) => policy.demotion_byte.to_string(),
+        _ => return Shown::Remark("none"),
     };
     Shown::Value(shown)
 }

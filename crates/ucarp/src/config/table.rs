@@ -76,6 +76,8 @@ pub enum Kind {
     Command,
     /// Any text.
     Text,
+    /// A name for something of the file.
+    Name,
     /// A password.
     Password,
     /// The octets of a key, in hexadecimal digits.
@@ -113,6 +115,7 @@ impl Kind {
             Self::File => "the full path of a file".into(),
             Self::Command => "the full path of a program, or a list of that path and its arguments".into(),
             Self::Text => "a string".into(),
+            Self::Name => "a name of 1 to 64 letters, digits, `-` and `_`".into(),
             Self::Password => "a string of 1 to 19 octets".into(),
             Self::Key => "a string of 40 hexadecimal digits".into(),
             Self::Mac => "an Ethernet address such as \"00:00:5e:00:01:01\"".into(),
@@ -177,6 +180,16 @@ pub enum KeyId {
     IgnoreCarrier,
     Tie,
     Authentication,
+    SyncGroup,
+    PreemptDelay,
+    StartDelay,
+    HoldDown,
+    HoldDownAfter,
+    HoldDownWindow,
+    Refresh,
+    Penalty,
+    RankedDemotion,
+    DemotionCounter,
     LinkLocalDigest,
     Ipv6Checksum,
     OpenbsdLladdr,
@@ -195,6 +208,9 @@ impl KeyId {
         self.spec().name
     }
 }
+
+/// Up to a day, or not at all.
+const A_DAY: Kind = Kind::Duration { least: 0, most: 86_400 };
 
 const BYTE: Kind = Kind::Number { least: 0, most: 255 };
 
@@ -292,6 +308,48 @@ pub const KEYS: &[KeySpec] = &[
         "what to do about repeated and changed advertisements",
     )
     .or("\"observe\""),
+    key(KeyId::SyncGroup, "sync-group", Kind::Name, "virtual hosts of the same one are MASTER together or not at all"),
+    key(KeyId::PreemptDelay, "preempt-delay", A_DAY, "do not preempt for so long after the start or a link failure")
+        .or("\"0s\""),
+    key(KeyId::StartDelay, "start-delay", A_DAY, "only listen for so long after the start").or("\"0s\""),
+    key(KeyId::HoldDown, "hold-down", A_DAY, "do not preempt for so long after too many takeovers").or("\"5m\""),
+    key(
+        KeyId::HoldDownAfter,
+        "hold-down-after",
+        Kind::Number { least: 1, most: 100 },
+        "so many takeovers are not too many",
+    )
+    .or("10"),
+    key(
+        KeyId::HoldDownWindow,
+        "hold-down-window",
+        Kind::Duration { least: 1, most: 86_400 },
+        "the time in which takeovers are counted",
+    )
+    .or("\"1m\""),
+    key(KeyId::Refresh, "refresh", A_DAY, "announce the addresses of a MASTER at least so often, or 0s: never")
+        .or("\"1m\""),
+    key(
+        KeyId::Penalty,
+        "penalty",
+        Kind::Duration { least: 0, most: 3600 },
+        "be demoted for so long after this host was stopped or could not send",
+    )
+    .or("\"30s\""),
+    key(
+        KeyId::RankedDemotion,
+        "ranked-demotion",
+        Kind::Flag,
+        "let demoted hosts keep their ranks, with advskew 241 to 254",
+    )
+    .or("false"),
+    key(
+        KeyId::DemotionCounter,
+        "demotion-counter",
+        Kind::Flag,
+        "send OpenBSD's demotion counter, and heed that of others",
+    )
+    .or("false"),
     key(
         KeyId::LinkLocalDigest,
         "link-local-digest",

@@ -88,6 +88,7 @@ impl Reader<'_> {
             Kind::Interface => self.interface(value),
             Kind::Label => string.filter(|label| text::is_label(label)).map(|label| Value::Text(label.to_owned())),
             Kind::Text => string.filter(|text| !text.contains('\0')).map(|text| Value::Text(text.to_owned())),
+            Kind::Name => string.filter(|name| text::is_host_name(name)).map(|name| Value::Text(name.to_owned())),
             Kind::Addresses => self.addresses(value.get_ref().as_array()?),
             Kind::Peers => self.peers(value.get_ref().as_array()?),
             Kind::SourceV4 => string?.parse().ok().filter(|ip| text::is_host(IpAddr::V4(*ip))).map(Value::V4),

@@ -9,7 +9,7 @@ use carp_core::node::{Command, LinkId, LinkState};
 use log::{error, info};
 
 use super::guardian::Received;
-use super::{Engine, Hosted, Link, Port, now};
+use super::{Engine, Hosted, Link, Port, Standing, now};
 use crate::protocol::{self, HostNumber, Order, Profile, Sockets};
 
 /// Datagrams that are read in one turn; what is behind them waits for the next.
@@ -65,6 +65,8 @@ impl Engine {
                 self.guardian.has_followed(host);
             }
             Order::Missing { host } => self.want_back(host),
+            Order::Demote { host, name, by } => self.demote(now(), host, &name, by),
+            Order::Bar { host, name, bar } => self.bar(now(), host, &name, bar),
             Order::TellStates => self.tell_states(),
             Order::Beat { interval } => self.guardian.beat = interval,
         }
@@ -76,7 +78,18 @@ impl Engine {
         let link = config.link;
         self.node.set_clock(now(), UNIX_EPOCH.elapsed().unwrap_or_default());
         let id = self.node.add(config);
-        self.hosts.insert(host, Hosted { id, profile, complete: false, unheard: None, has_will: false, lapsed: false });
+        self.hosts.insert(
+            host,
+            Hosted {
+                id,
+                profile,
+                complete: false,
+                unheard: None,
+                has_will: false,
+                standing: Standing::default(),
+                lapsed: false,
+            },
+        );
         self.numbers.insert(id, host);
         // The link may have been there before it.
         if let Some(state) = self.links.get(&link).map(|link| link.state) {
@@ -98,16 +111,18 @@ impl Engine {
 
     fn remove(&mut self, host: HostNumber) {
         if let Some(hosted) = self.hosts.remove(&host) {
-            self.node.remove(hosted.id);
+            self.node.remove(now(), hosted.id);
             self.numbers.remove(&hosted.id);
         }
     }
 
     /// Starts a virtual host that had lapsed afresh.
     pub(super) fn renew(&mut self, host: HostNumber) {
-        let Some(hosted) = self.hosts.get(&host) else { return };
+        let Some(hosted) = self.hosts.get_mut(&host) else { return };
+        let standing = std::mem::take(&mut hosted.standing);
         let (profile, config) = (hosted.profile.clone(), self.node.config(hosted.id).clone());
         self.add(host, profile, config);
+        self.restore_standing(now(), host, standing);
         self.carry_out(now());
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use carp_core::election::Reason;
 use carp_core::host::Authentication;
 use carp_core::node::{Command, HostId, LinkId, Output, Purpose};
 use carp_core::time::Instant;
@@ -15,6 +16,7 @@ use crate::report;
 impl Engine {
     /// Does everything that the core asks for.
     pub(super) fn carry_out(&mut self, now: Instant) {
+        let mut stalled = Vec::new();
         while let Some(output) = self.node.poll_output() {
             match output {
                 // The core, which knows of slow scripts, announces after a while whatever has become of the addresses.
@@ -37,6 +39,9 @@ impl Engine {
                     report::transition(&self.who(host), from, to, &reason);
                     self.hosts.get_mut(&host).expect("the core knows those that are here").has_will = false;
                     self.guardian.state_is(host, to);
+                    if matches!(reason, Reason::Stalled { .. }) {
+                        stalled.push(host);
+                    }
                 }
                 Output::Notice { host, notice } => {
                     let host = self.number(host);
@@ -44,6 +49,9 @@ impl Engine {
                     report::notice(&mut self.complaints, now, host, &who, &notice);
                 }
             }
+        }
+        for host in stalled {
+            self.punish(now, host, "this host was stopped");
         }
     }
 
@@ -108,17 +116,18 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let id = hosted.id;
         let since = *hosted.unheard.get_or_insert(now);
-        if now - since + self.node.config(id).interval.duration() >= self.patience(id) {
+        if now - since + self.node.advertised_interval(id).duration() >= self.patience(id) {
             error!("{}Unable to advertise: leaving the addresses to another host", self.who(host));
             self.hosts.get_mut(&host).expect("it was there just now").unheard = None;
             self.node.handle_command(now, id, Command::HandOver);
+            self.punish(now, host, "advertisements could not be sent");
         }
     }
 
     /// How long the advertisements of a virtual host can be late without another one taking over.
     pub(super) fn patience(&self, host: HostId) -> Duration {
-        let config = self.node.config(host);
-        config.interval.peers_dead_time(config.dead_ratio).saturating_sub(config.interval.duration())
+        let interval = self.node.advertised_interval(host);
+        interval.peers_dead_time(self.node.config(host).dead_ratio).saturating_sub(interval.duration())
     }
 
     /// Whether this process was held up for so long since it decided what it is doing that another host may have taken

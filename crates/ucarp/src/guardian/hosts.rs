@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use carp_core::auth::AddressList;
 use carp_core::election::State;
-use carp_core::host::{Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{Credentials, GroupId, Local, MacMode, Policy, Transport, VirtualHostConfig};
 use carp_core::node::{Command, LinkState};
 use carp_core::time::Instant;
 use log::{info, warn};
@@ -27,6 +27,8 @@ pub(super) struct Hosted {
     pub(super) profile: Profile,
     /// Which interface of the guardian's.
     pub(super) interface: usize,
+    /// The virtual hosts that it moves together with.
+    group: Option<GroupId>,
     /// The own addresses that its advertisements come from.
     local: Local,
     /// What the engine last said of it.
@@ -41,12 +43,13 @@ pub(super) struct Hosted {
 }
 
 impl Hosted {
-    fn new(settings: HostSettings, style: Style, interface: usize) -> Self {
+    fn new(settings: HostSettings, style: Style, interface: usize, group: Option<GroupId>) -> Self {
         Self {
             profile: profile(style, &settings),
             scripts: Runner::new(settings.scripts.clone()),
             settings,
             interface,
+            group,
             local: Local::v4(Ipv4Addr::UNSPECIFIED),
             state: State::Init,
             wills: Vec::new(),
@@ -81,6 +84,7 @@ impl Hosted {
 
     fn config(&self) -> VirtualHostConfig {
         let settings = &self.settings;
+        let policy = Policy { group: self.group, ..settings.policy.clone() };
         VirtualHostConfig {
             link: link_id(self.interface),
             vhid: settings.vhid,
@@ -110,6 +114,7 @@ impl Hosted {
             tie: settings.tie,
             pseudo_header_checksum: settings.dialect.pseudo_header_checksum,
             authentication: settings.authentication,
+            policy,
         }
     }
 }
@@ -128,6 +133,7 @@ fn profile(style: Style, settings: &HostSettings) -> Profile {
         title: format!("{} id {}", settings.title, settings.vhid),
         native: matches!(settings.holding, Holding::Native(_)),
         lease,
+        penalty: settings.penalty,
     }
 }
 
@@ -173,7 +179,8 @@ impl Guardian {
         let mut added = BTreeSet::new();
         for settings in all {
             let index = self.interface(&settings.interface);
-            let mut hosted = Hosted::new(settings, self.parts.style, index);
+            let group = self.group_of(&settings);
+            let mut hosted = Hosted::new(settings, self.parts.style, index, group);
             // Those that are not named are found afterwards: an address may turn out to be shared.
             hosted.local = self.local(&hosted, &[]);
             let host = HostNumber(self.next_number);
@@ -211,6 +218,16 @@ impl Guardian {
         if mem::replace(&mut hosted.local, local) != local {
             self.child.order(&Order::Local { host, local });
         }
+    }
+
+    /// The core's number of the group of this name. Numbers are not used again.
+    fn group_of(&mut self, settings: &HostSettings) -> Option<GroupId> {
+        let name = settings.sync_group.as_ref()?;
+        let index = self.groups.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.groups.push(name.clone());
+            self.groups.len() - 1
+        });
+        Some(GroupId(u32::try_from(index).expect("there are fewer groups")))
     }
 
     /// The place of the interface of this name, looked at once.
@@ -288,8 +305,10 @@ impl Guardian {
     }
 
     fn change(&mut self, host: HostNumber, new: HostSettings, grace: Duration, candidates: Option<&[Found]>) {
+        let group = self.group_of(&new);
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let before = hosted.config();
+        hosted.group = group;
         let old = mem::replace(&mut hosted.settings, new);
         hosted.profile = profile(self.parts.style, &hosted.settings);
         if old.scripts != hosted.settings.scripts {

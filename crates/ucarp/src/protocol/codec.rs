@@ -1,17 +1,19 @@
 //! How the messages are written: fields one after the other, numbers with their low octet first, lists and texts behind
 //! their length.
 
+mod config;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use carp_core::auth::{AddressList, Key};
-use carp_core::election::{State, TieRule};
-use carp_core::host::{Authentication, Credentials, Local, MacMode, Transport, VirtualHostConfig};
+use carp_core::election::{Bar, State};
+use carp_core::host::Local;
 use carp_core::node::{Command, LinkId, LinkState};
 use carp_core::time::Instant;
-use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 use log::Level;
+
+use config::{config, put_config};
 
 use super::{HostNumber, LONGEST_GOODBYE, LONGEST_LINE, Order, Profile, Report, Sockets};
 
@@ -161,6 +163,10 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes(self.array("number")?))
     }
 
+    fn duration(&mut self) -> Result<Duration, Malformed> {
+        self.nanos().map(Duration::from_nanos)
+    }
+
     fn nanos(&mut self) -> Result<u64, Malformed> {
         Ok(u64::from_le_bytes(self.array("time")?))
     }
@@ -214,10 +220,22 @@ impl<'a> Reader<'a> {
 }
 
 const STATES: [State; 3] = [State::Init, State::Backup, State::Master];
-const COMMANDS: [Command; 4] = [Command::HandOver, Command::ShutDown, Command::Claimed, Command::Released];
+pub(super) const COMMANDS: [Command; 12] = [
+    Command::HandOver,
+    Command::ShutDown,
+    Command::Claimed,
+    Command::Released,
+    Command::StandDown(Bar::Held),
+    Command::StandDown(Bar::CheckFailed),
+    Command::StandDown(Bar::Group),
+    Command::StandDown(Bar::AddressConflict),
+    Command::StandDown(Bar::Rehearsal),
+    Command::StandUp,
+    Command::Promote,
+    Command::Announce,
+];
+const BARS: [Bar; 5] = [Bar::Held, Bar::CheckFailed, Bar::Group, Bar::AddressConflict, Bar::Rehearsal];
 const LEVELS: [Level; 5] = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
-const AUTHENTICATIONS: [Authentication; 3] = [Authentication::Classic, Authentication::Observe, Authentication::Strict];
-const TIES: [TieRule; 3] = [TieRule::UcarpLittleEndian, TieRule::Numeric, TieRule::Kernel];
 
 /// The number of a thing among all of its kind.
 fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -230,6 +248,7 @@ fn put_profile(writer: &mut Writer, profile: &Profile) {
     writer.text(&profile.title);
     writer.flag(profile.native);
     writer.option(profile.lease, Writer::nanos);
+    writer.nanos(profile.penalty);
 }
 
 fn profile(reader: &mut Reader<'_>) -> Result<Profile, Malformed> {
@@ -237,7 +256,8 @@ fn profile(reader: &mut Reader<'_>) -> Result<Profile, Malformed> {
         who: reader.text()?,
         title: reader.text()?,
         native: reader.flag()?,
-        lease: reader.option(Reader::nanos)?.map(Duration::from_nanos),
+        lease: reader.option(Reader::duration)?,
+        penalty: reader.duration()?,
     })
 }
 
@@ -249,64 +269,6 @@ fn put_local(writer: &mut Writer, local: &Local) {
 
 fn local(reader: &mut Reader<'_>) -> Result<Local, Malformed> {
     Ok(Local { v4: reader.v4()?, v6: reader.option(Reader::v6)?, router: reader.flag()? })
-}
-
-fn put_config(writer: &mut Writer, config: &VirtualHostConfig) {
-    writer.number(config.link.0);
-    writer.octet(config.vhid);
-    let Credentials { key, addresses, link_local_in_digest, lladdr } = &config.credentials;
-    writer.0.extend_from_slice(key.as_bytes());
-    writer.ips(addresses.v4().map(IpAddr::V4).chain(addresses.v6().map(IpAddr::V6)));
-    writer.flag(*link_local_in_digest);
-    writer.option(*lladdr, Writer::mac);
-    put_local(writer, &config.local);
-    match &config.transport {
-        Transport::Multicast { v4, v6, broadcast } => {
-            writer.octet(0);
-            writer.v4(*v4);
-            writer.v6(*v6);
-            writer.flag(*broadcast);
-        }
-        Transport::Unicast { peers, any_ttl } => {
-            writer.octet(1);
-            writer.ips(peers.iter().copied());
-            writer.flag(*any_ttl);
-        }
-    }
-    writer.flag(config.mac == MacMode::Virtual);
-    writer.octet(config.interval.advbase);
-    writer.octet(config.interval.advskew);
-    writer.number(config.dead_ratio);
-    writer.flag(config.preempt);
-    writer.octet(place(&TIES, &config.tie));
-    writer.flag(config.pseudo_header_checksum);
-    writer.octet(place(&AUTHENTICATIONS, &config.authentication));
-}
-
-fn config(reader: &mut Reader<'_>) -> Result<VirtualHostConfig, Malformed> {
-    Ok(VirtualHostConfig {
-        link: reader.link()?,
-        vhid: reader.octet("vhid")?,
-        credentials: Credentials {
-            key: Key::from_bytes(reader.array("key")?),
-            addresses: AddressList::new(reader.ips()?),
-            link_local_in_digest: reader.flag()?,
-            lladdr: reader.option(Reader::mac)?,
-        },
-        local: local(reader)?,
-        transport: match reader.octet("transport")? {
-            0 => Transport::Multicast { v4: reader.v4()?, v6: reader.v6()?, broadcast: reader.flag()? },
-            1 => Transport::Unicast { peers: reader.ips()?, any_ttl: reader.flag()? },
-            _ => return Err(reader.malformed("transport")),
-        },
-        mac: if reader.flag()? { MacMode::Virtual } else { MacMode::Interface },
-        interval: Interval { advbase: reader.octet("advbase")?, advskew: reader.octet("advskew")? },
-        dead_ratio: reader.number()?,
-        preempt: reader.flag()?,
-        tie: reader.choice(&TIES, "tie rule")?,
-        pseudo_header_checksum: reader.flag()?,
-        authentication: reader.choice(&AUTHENTICATIONS, "authentication")?,
-    })
 }
 
 pub(super) fn put_order(writer: &mut Writer, order: &Order) {
@@ -373,6 +335,18 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.octet(10);
             writer.nanos(*interval);
         }
+        Order::Demote { host, name, by } => {
+            writer.octet(11);
+            writer.host(*host);
+            writer.text(name);
+            writer.number(u32::from(*by));
+        }
+        Order::Bar { host, name, bar } => {
+            writer.octet(12);
+            writer.host(*host);
+            writer.text(name);
+            writer.option(*bar, |writer, bar| writer.octet(place(&BARS, &bar)));
+        }
     }
 }
 
@@ -383,7 +357,7 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
             host: reader.host()?,
             profile: profile(reader)?,
             config: Box::new(config(reader)?),
-            grace: Duration::from_nanos(reader.nanos()?),
+            grace: reader.duration()?,
         },
         2 => Order::Remove { host: reader.host()? },
         3 => Order::Local { host: reader.host()?, local: local(reader)? },
@@ -408,7 +382,15 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
         7 => Order::Command { host: reader.host()?, command: reader.choice(&COMMANDS, "command")? },
         8 => Order::Missing { host: reader.host()? },
         9 => Order::TellStates,
-        10 => Order::Beat { interval: Duration::from_nanos(reader.nanos()?) },
+        10 => Order::Beat { interval: reader.duration()? },
+        11 => {
+            let (host, name, by) = (reader.host()?, reader.text()?, reader.number()?);
+            Order::Demote { host, name, by: u16::try_from(by).map_err(|_| reader.malformed("demotion"))? }
+        }
+        12 => {
+            let (host, name) = (reader.host()?, reader.text()?);
+            Order::Bar { host, name, bar: reader.option(|reader| reader.choice(&BARS, "bar"))? }
+        }
         _ => return Err(reader.malformed("order")),
     })
 }

@@ -2,7 +2,7 @@ use std::net::Ipv6Addr;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Credentials, MacMode, Transport};
+use carp_core::host::{Authentication, Credentials, GroupId, HoldDown, MacMode, Policy, Transport};
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 
@@ -36,11 +36,30 @@ fn config(transport: Transport) -> Box<VirtualHostConfig> {
         tie: TieRule::Kernel,
         pseudo_header_checksum: true,
         authentication: Authentication::Strict,
+        policy: Policy {
+            ranked_demotion: true,
+            demotion_byte: false,
+            preempt_delay: Duration::from_secs(30),
+            start_delay: Duration::from_secs(7),
+            hold_down: Some(HoldDown {
+                takeovers: 5,
+                window: Duration::from_secs(60),
+                length: Duration::from_secs(300),
+            }),
+            refresh: Some(Duration::from_secs(60)),
+            group: Some(GroupId(3)),
+        },
     })
 }
 
 fn profile(lease: Option<Duration>) -> Profile {
-    Profile { who: "web: ".into(), title: "eth0 id 255".into(), native: lease.is_some(), lease }
+    Profile {
+        who: "web: ".into(),
+        title: "eth0 id 255".into(),
+        native: lease.is_some(),
+        lease,
+        penalty: Duration::from_secs(30),
+    }
 }
 
 /// One of each kind, and of each variant of what is in them.
@@ -63,11 +82,15 @@ fn orders() -> Vec<Order> {
         Order::Keep { link: LINK },
         Order::Missing { host: HOST },
         Order::TellStates,
+        Order::Demote { host: HOST, name: "check gateway".into(), by: 240 },
+        Order::Bar { host: HOST, name: "operator".into(), bar: None },
         Order::Beat { interval: Duration::from_secs(1) },
     ];
     let states = [LinkState::Gone, LinkState::Down, LinkState::NoCarrier, LinkState::Up(MacAddr([2, 0, 0, 0, 0, 1]))];
     all.extend(states.map(|state| Order::Link { link: LINK, name: "eth0".into(), state }));
-    let commands = [Command::HandOver, Command::ShutDown, Command::Claimed, Command::Released];
+    let bars = [Bar::Held, Bar::CheckFailed, Bar::Group, Bar::AddressConflict, Bar::Rehearsal];
+    all.extend(bars.map(|bar| Order::Bar { host: HOST, name: "check".into(), bar: Some(bar) }));
+    let commands = codec::COMMANDS;
     all.extend(commands.map(|command| Order::Command { host: HOST, command }));
     all
 }

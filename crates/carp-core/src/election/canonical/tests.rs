@@ -15,7 +15,15 @@ fn at(millis: u64) -> Instant {
 }
 
 fn config(source: IpAddr) -> Config {
-    Config { interval: OWN, dead_ratio: 3, preempt: true, source, source_v6: None, tie: TieRule::UcarpLittleEndian }
+    Config {
+        interval: OWN,
+        dead_ratio: 3,
+        preempt: true,
+        source,
+        source_v6: None,
+        tie: TieRule::UcarpLittleEndian,
+        demotion: None,
+    }
 }
 
 /// BACKUP since 0, and if `master_since` is given, MASTER since then.
@@ -30,13 +38,13 @@ fn started(source: IpAddr, master_since: Option<Instant>) -> Election {
 }
 
 fn equal(source: IpAddr) -> Peer {
-    Peer { source, mac: MacAddr([0; 6]), interval: OWN }
+    Peer { source, mac: MacAddr([0; 6]), interval: OWN, demotion: 0 }
 }
 
 fn apply(election: &mut Election, now: Instant, what: u64, effects: &mut Vec<Effect>) {
     let peer = |last: u8, advskew: u8, source: [u8; 4]| {
         let interval = Interval { advbase: 1, advskew };
-        Peer { source: source.into(), mac: MacAddr([0, 0, 0, 0, 0, last]), interval }
+        Peer { source: source.into(), mac: MacAddr([0, 0, 0, 0, 0, last]), interval, demotion: 0 }
     };
     match what % 16 {
         0..=5 => election.timeout(now, effects),

@@ -4,7 +4,7 @@ use super::*;
 
 fn peer() -> Peer {
     let interval = Interval { advbase: 1, advskew: 100 };
-    Peer { source: [10, 0, 0, 9].into(), mac: MacAddr([0, 0, 0x5e, 0, 0, 1]), interval }
+    Peer { source: [10, 0, 0, 9].into(), mac: MacAddr([0, 0, 0x5e, 0, 0, 1]), interval, demotion: 0 }
 }
 
 #[test]

@@ -163,7 +163,7 @@ proptest! {
                 }
                 Happening::Remove(host) => {
                     if let Some(gone) = known(host) {
-                        node.remove(gone);
+                        node.remove(now, gone);
                         hosts.remove(host);
                     }
                 }

@@ -202,7 +202,7 @@ fn a_removed_host_is_silent_and_its_place_is_taken_by_the_next_one() {
     let hosts = [1, 2, 3].map(|vhid| node.add(VirtualHostConfig { vhid, ..config(2, 0) }));
     node.handle_link(at(0), LINK, LinkState::Up(mac(2)));
     drained(&mut node);
-    node.remove(hosts[1]);
+    node.remove(at(0), hosts[1]);
     assert_eq!(drained(&mut node), []);
     node.handle_timeout(at(3000));
     let taken: Vec<_> = drained(&mut node)
@@ -228,7 +228,7 @@ fn a_removed_host_is_silent_and_its_place_is_taken_by_the_next_one() {
     };
     assert!(!hears(&mut node, 2) && hears(&mut node, 9));
     for host in [hosts[0], again, hosts[2], new] {
-        node.remove(host);
+        node.remove(at(0), host);
     }
     assert_eq!(node.next_deadline(), None);
 }

@@ -53,6 +53,17 @@ fn the_smallest_virtual_host_has_the_tables_defaults() {
         ignore_carrier: false,
         authentication: Authentication::Observe,
         dialect: Dialect::default(),
+        policy: Policy {
+            hold_down: Some(HoldDown {
+                takeovers: 10,
+                window: Duration::from_secs(60),
+                length: Duration::from_secs(300),
+            }),
+            refresh: Some(Duration::from_secs(60)),
+            ..Policy::default()
+        },
+        penalty: Duration::from_secs(30),
+        sync_group: None,
     };
     assert_eq!(host, wanted);
     assert_eq!(messages(""), [""; 0]);
@@ -101,6 +112,19 @@ fn every_key_sets_its_own_setting() {
     changed("tie = \"kernel\"", &|host| host.tie = TieRule::Kernel);
     changed("authentication = \"classic\"", &|host| host.authentication = Authentication::Classic);
     changed("authentication = \"strict\"", &|host| host.authentication = Authentication::Strict);
+    changed("sync-group = \"router\"", &|host| host.sync_group = Some("router".into()));
+    changed("preempt-delay = \"30s\"", &|host| host.policy.preempt_delay = Duration::from_secs(30));
+    changed("start-delay = \"2m\"", &|host| host.policy.start_delay = Duration::from_secs(120));
+    changed("hold-down = \"0s\"", &|host| host.policy.hold_down = None);
+    changed("hold-down = \"1h\"\nhold-down-after = 3\nhold-down-window = \"5m\"", &|host| {
+        let (window, length) = (Duration::from_secs(300), Duration::from_secs(3600));
+        host.policy.hold_down = Some(HoldDown { takeovers: 3, window, length });
+    });
+    changed("penalty = \"0s\"", &|host| host.penalty = Duration::ZERO);
+    changed("refresh = \"0s\"", &|host| host.policy.refresh = None);
+    changed("refresh = \"5m\"", &|host| host.policy.refresh = Some(Duration::from_secs(300)));
+    changed("ranked-demotion = true", &|host| host.policy.ranked_demotion = true);
+    changed("demotion-counter = true", &|host| host.policy.demotion_byte = true);
     changed("ignore-carrier = true", &|host| host.ignore_carrier = true);
     changed("openbsd-lladdr = \"00:00:5e:00:01:01\"", &|host| {
         host.dialect.lladdr = Some(carp_core::wire::MacAddr([0, 0, 0x5e, 0, 1, 1]));

@@ -9,6 +9,7 @@
 //! authenticated: not advbase, advskew or demotion, not the source address, and no counter is ever too old. What makes
 //! up for that among nodes of this implementation is the [`stamp`] that they put into the counter.
 
+pub mod difference;
 pub mod stamp;
 
 use alloc::collections::BTreeSet;

@@ -7,6 +7,7 @@ mod saying;
 mod trust;
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 pub use config::{
@@ -18,6 +19,7 @@ use restraint::Restraint;
 use trust::Trust;
 
 use crate::announce::Schedule;
+use crate::auth::difference::{self, Difference};
 use crate::auth::stamp::Tick;
 use crate::election::{Bar, Effect, Election, Peer, Reason, State};
 use crate::node::{HostId, LinkState, Notice, Output, Purpose};
@@ -25,7 +27,7 @@ use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
-use crate::wire::advertisement::Repr;
+use crate::wire::advertisement::{DIGEST_LEN, Repr};
 use crate::wire::frame::{self, Received, Rejected, Sender};
 
 /// One virtual host at work. [`crate::node::Node`] drives it.
@@ -261,9 +263,9 @@ impl VirtualHost {
             return tell(Notice::Rejected(Rejected { reason, sender: Some(sender) }));
         }
         let Some(form) = self.trust.verify(now, advertisement.counter, &advertisement.digest) else {
-            let expected = self.trust.expected(advertisement.counter);
+            let Repr { counter, digest, .. } = *advertisement;
             let ucarp_with_list = self.is_ucarp(received) && !self.has_one_v4_address();
-            return tell(Notice::BadDigest { peer, expected, received: advertisement.digest, ucarp_with_list });
+            return tell(Notice::BadDigest { peer, counter, received: digest, ucarp_with_list });
         };
         let tick = form.sealer().tick(received.src, advertisement);
         if self.freshness.is_echo(advertisement.counter) {
@@ -301,6 +303,18 @@ impl VirtualHost {
             counter: received.advertisement.counter,
             tick,
         }
+    }
+
+    /// What is known of a digest that did not match.
+    pub(crate) fn examine(
+        &self,
+        source: IpAddr,
+        counter: u64,
+        received: &[u8; DIGEST_LEN],
+    ) -> ([u8; DIGEST_LEN], Option<Difference>) {
+        let Credentials { key, addresses, .. } = &self.config.credentials;
+        let difference = difference::find(key, self.config.vhid, addresses, source, counter, received);
+        (self.trust.expected(counter), difference)
     }
 
     /// An advertisement of this vhid came by another link than this virtual host's. If it is the group's it is counted.
@@ -371,6 +385,7 @@ impl VirtualHost {
                 self.announce_if_due(now, outputs);
                 Output::Notice { host, notice: Notice::AddressContested { peer } }
             }
+            Effect::DeafPeer(peer, unheard) => Output::Notice { host, notice: Notice::DeafPeer { peer, unheard } },
             Effect::EqualPeer(peer) => Output::Notice { host, notice: Notice::EqualPeer { peer } },
         };
         outputs.extend([output]);

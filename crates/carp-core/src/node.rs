@@ -6,24 +6,27 @@
 //! first learns what happened meanwhile. A timeout that comes early is harmless. The same inputs give the same outputs.
 
 mod group;
+mod output;
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use crate::auth::difference::Difference;
 use crate::auth::stamp::Tick;
-use crate::election::{Bar, Election, Peer, Reason, State};
-use crate::host::{Counters, Doubt, GroupId, Local, VirtualHost, VirtualHostConfig};
+use crate::election::{Bar, Election, Reason, State};
+use crate::host::{Counters, GroupId, Local, VirtualHost, VirtualHostConfig};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
-use crate::wire::frame::{self, Received, Rejected, Sender};
+use crate::wire::advertisement::DIGEST_LEN;
+use crate::wire::frame::{self, Received, Sender};
 use group::Group;
+pub use output::{Notice, Output, Purpose};
 
 /// A link, numbered by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,145 +81,6 @@ pub enum Command {
     Promote,
     /// Announce the addresses once more; a BACKUP has none, and a second within a second is put off.
     Announce,
-}
-
-/// What a transmitted frame is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// A regular advertisement.
-    Advertisement,
-    /// The goodbye of a MASTER that leaves by command.
-    Goodbye,
-    /// A gratuitous ARP.
-    Announcement,
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Advertisement => "advertisement",
-            Self::Goodbye => "goodbye advertisement",
-            Self::Announcement => "gratuitous ARP",
-        })
-    }
-}
-
-/// Something worth a line in the log that changes no state by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The frame was refused before its vhid could be trusted: TTL, version or checksum.
-    Rejected(Rejected),
-    /// The digest does not match: another password, another address list, or a forgery.
-    BadDigest {
-        /// The sender.
-        peer: Peer,
-        /// The digest that our key and addresses give.
-        expected: [u8; 20],
-        /// The digest in the advertisement.
-        received: [u8; 20],
-        /// The sender seems to be a UCARP, which knows exactly one address of IPv4, and we have others.
-        ucarp_with_list: bool,
-    },
-    /// An advertisement of our own came back.
-    OwnEcho {
-        /// What it says of its sender.
-        peer: Peer,
-    },
-    /// Something speaks against an advertisement although its digest is right. Not told with classic authentication.
-    Doubtful {
-        /// What it says of its sender.
-        peer: Peer,
-        /// What speaks against it.
-        doubt: Doubt,
-        /// Whether it was not believed for that: in strict authentication.
-        refused: bool,
-    },
-    /// An advertisement with the right digest came by a link that the virtual host is not on. It was not believed.
-    WrongLink {
-        /// What it says of its sender.
-        peer: Peer,
-    },
-    /// A slower or tie-losing node advertises as MASTER; we announce the address again.
-    AddressContested {
-        /// The other one.
-        peer: Peer,
-    },
-    /// A peer has exactly our interval.
-    EqualPeer {
-        /// The other one.
-        peer: Peer,
-    },
-    /// It has taken over too often, and does not preempt for a while.
-    Flapping,
-    /// We run with advbase 0 and a peer is a UCARP, whose dead time is then a single interval.
-    UcarpWithoutAdvbase {
-        /// The UCARP.
-        peer: Peer,
-    },
-}
-
-/// What the driver has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send the frame.
-    Transmit {
-        /// Whose it is.
-        host: HostId,
-        /// On which link.
-        link: LinkId,
-        /// What for.
-        purpose: Purpose,
-        /// From the Ethernet header on, without checksum.
-        frame: Vec<u8>,
-    },
-    /// Send the packet to a peer; the routing table knows the way.
-    TransmitPacket {
-        /// Whose it is.
-        host: HostId,
-        /// The link that it belongs to, and leaves by.
-        link: LinkId,
-        /// What for.
-        purpose: Purpose,
-        /// The peer.
-        destination: IpAddr,
-        /// From the IP header on.
-        packet: Vec<u8>,
-    },
-    /// Take the address, then say [`Command::Claimed`].
-    Claim {
-        /// Whose.
-        host: HostId,
-    },
-    /// Give the address up, then say [`Command::Released`].
-    Release {
-        /// Whose.
-        host: HostId,
-    },
-    /// A MASTER is about to leave by command: it advertises until the address is gone.
-    Leaving {
-        /// Which one.
-        host: HostId,
-        /// Why.
-        reason: Reason,
-    },
-    /// The state changed.
-    Transition {
-        /// Of which virtual host.
-        host: HostId,
-        /// State before.
-        from: State,
-        /// State from now on.
-        to: State,
-        /// Why.
-        reason: Reason,
-    },
-    /// Something to tell the operator, at a rate of the driver's choice.
-    Notice {
-        /// Which virtual host noticed it.
-        host: HostId,
-        /// What.
-        notice: Notice,
-    },
 }
 
 /// All virtual hosts of one daemon.
@@ -343,6 +207,19 @@ impl Node {
     #[must_use]
     pub fn is_changing_credentials(&self, now: Instant, host: HostId) -> bool {
         self.host(host).is_changing_credentials(now)
+    }
+
+    /// What is known of a digest that did not match: the one that was expected, and the difference in password or addresses
+    /// that would explain it. That takes some 200 digests: not for each advertisement.
+    #[must_use]
+    pub fn examine(
+        &self,
+        host: HostId,
+        source: IpAddr,
+        counter: u64,
+        received: &[u8; DIGEST_LEN],
+    ) -> ([u8; DIGEST_LEN], Option<Difference>) {
+        self.host(host).examine(source, counter, received)
     }
 
     /// How many advertisements a virtual host has doubted since it was added, in every kind of authentication.

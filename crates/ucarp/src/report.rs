@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use carp_core::auth::difference::Difference;
 use carp_core::election::{Bar, Peer, Reason, State};
 use carp_core::host::Doubt;
 use carp_core::node::Notice;
 use carp_core::time::Instant;
+use carp_core::wire::advertisement::DIGEST_LEN;
 use carp_core::wire::frame;
 use log::{info, warn};
 
@@ -58,12 +60,49 @@ pub fn leaving(who: &str, reason: &Reason) {
     info!("{who}Leaving, and advertising until the address is gone: {reason}");
 }
 
-/// Logs a notice, unless the same thing was said of the same sender a moment ago.
-pub fn notice(complaints: &mut Complaints, now: Instant, host: HostNumber, who: &str, notice: &Notice) {
+/// What was found out about a digest that did not match: the expected one, and what the sender has written differently.
+pub type Examined = ([u8; DIGEST_LEN], Option<Difference>);
+
+/// Logs a notice, unless the same thing was said of the same sender a moment ago. `examine` is asked about a bad digest.
+pub fn notice(
+    complaints: &mut Complaints,
+    now: Instant,
+    host: HostNumber,
+    who: &str,
+    notice: &Notice,
+    examine: impl FnOnce(IpAddr, u64, &[u8; DIGEST_LEN]) -> Examined,
+) {
     let (kind, sender) = subject(notice);
-    if complaints.is_news(now, Subject { host: Some(host), kind, sender }) {
-        warn!("{who}{}", text(notice));
+    if !complaints.is_news(now, Subject { host: Some(host), kind, sender }) {
+        return;
     }
+    match notice {
+        Notice::BadDigest { peer, counter, received, ucarp_with_list } => {
+            let examined = examine(peer.source, *counter, received);
+            warn!("{who}{}", bad_digest(peer, received, *ucarp_with_list, &examined));
+        }
+        notice => warn!("{who}{}", text(notice)),
+    }
+}
+
+fn bad_digest(peer: &Peer, received: &[u8; DIGEST_LEN], ucarp_with_list: bool, examined: &Examined) -> String {
+    let (expected, difference) = examined;
+    let hint = match difference {
+        Some(difference) => format!(": {difference}"),
+        None if ucarp_with_list => ": UCARP knows exactly one IPv4 address for each vhid".into(),
+        None => ": another password or other addresses".into(),
+    };
+    format!(
+        "Bad digest - md2=[{}...] md=[{}...] - Check vhid, password and virtual IP address (from {}){hint}",
+        hex(&expected[..4]),
+        hex(&received[..4]),
+        by(peer),
+    )
+}
+
+/// A sender by both of its addresses.
+fn by(peer: &Peer) -> String {
+    format!("{}, {}", peer.source, peer.mac)
 }
 
 /// Logs how often something happened without a line.
@@ -85,6 +124,7 @@ fn subject(notice: &Notice) -> (&'static str, Option<IpAddr>) {
         Notice::OwnEcho { .. } => ("Own advertisement came back", None),
         Notice::Doubtful { peer, doubt, .. } => (doubt_kind(*doubt), Some(peer.source)),
         Notice::WrongLink { peer } => ("Advertisement by the wrong interface", Some(peer.source)),
+        Notice::DeafPeer { peer, .. } => ("A second MASTER does not hear this host", Some(peer.source)),
         Notice::AddressContested { peer } => ("Non-preferred master advertising", Some(peer.source)),
         Notice::EqualPeer { peer } => ("Equal advbase and advskew", Some(peer.source)),
         Notice::Flapping => ("Too many takeovers", None),
@@ -133,7 +173,6 @@ fn rejected_kind(reason: frame::Reason) -> &'static str {
 }
 
 fn text(notice: &Notice) -> String {
-    let by = |peer: &Peer| format!("{}, {}", peer.source, peer.mac);
     match notice {
         Notice::Rejected(rejected) => {
             let sender =
@@ -146,12 +185,11 @@ fn text(notice: &Notice) -> String {
                 reason => format!("Bad packet: {reason} (from {sender})"),
             }
         }
-        Notice::BadDigest { peer, expected, received, ucarp_with_list } => format!(
-            "Bad digest - md2=[{}...] md=[{}...] - Check vhid, password and virtual IP address (from {}){}",
-            hex(&expected[..4]),
-            hex(&received[..4]),
-            by(peer),
-            if *ucarp_with_list { ": UCARP knows exactly one IPv4 address for each vhid" } else { "" }
+        Notice::BadDigest { peer, .. } => format!("Bad digest (from {})", by(peer)),
+        Notice::DeafPeer { peer, unheard } => format!(
+            "A second MASTER does not hear this host: {peer} goes on after {unheard} advertisements that should have ended it; \
+             look for what keeps multicast from it ({}, its firewall, a switch), or for another password there",
+            peer.mac
         ),
         Notice::OwnEcho { peer } => {
             format!("An advertisement of our own came back (from {}): does the switch echo multicast?", by(peer))

@@ -35,6 +35,8 @@ impl Election {
             sent_count: 1,
             leaving: self.leaving,
             ended: self.ended,
+            // It changes nothing but what is told.
+            worse: None,
             rivals: self.rivals.canonical(&self.config, now, self.sent_count, shifted),
         }
     }

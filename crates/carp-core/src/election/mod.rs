@@ -29,6 +29,9 @@ pub const HANDOVER_HOLD: Duration = Duration::from_secs(3);
 /// A takeover timer that is noticed this late or later means that the host did not run.
 const LEAST_STALL: Duration = Duration::from_millis(100);
 
+/// A MASTER that goes on after so many advertisements of a better one does not hear them.
+const DEAF: u64 = 5;
+
 /// BACKUPs that hear a goodbye spread their takeover over this much time: half by advskew, half at random.
 const GOODBYE_SPREAD: Duration = Duration::from_millis(8);
 
@@ -99,6 +102,8 @@ pub enum Effect {
     },
     /// Another node claims the address wrongly: announce it again.
     Reassert(Peer),
+    /// A node that should have left goes on as MASTER, after so many own advertisements.
+    DeafPeer(Peer, u64),
     /// A peer has exactly our interval: which one is MASTER rests on their addresses.
     EqualPeer(Peer),
 }
@@ -135,6 +140,8 @@ pub struct Election {
     /// Told to end: nothing brings it back.
     ended: bool,
     rivals: tie::Rivals,
+    /// The worse MASTER that was heard last, how many own advertisements had been sent when it first was, and when it was.
+    worse: Option<(IpAddr, u64, Instant)>,
 }
 
 impl Election {
@@ -153,6 +160,7 @@ impl Election {
             leaving: None,
             ended: false,
             rivals: tie::Rivals::default(),
+            worse: None,
         }
     }
 
@@ -321,9 +329,22 @@ impl Election {
             // Whoever it is may have the address in a moment.
         } else if (peers_demotion, peer.interval) > (demotion, self.config.interval) {
             effects.push(Effect::Reassert(peer));
+            self.watch_worse(now, peer, effects);
             self.answer(now, effects);
         } else {
             self.heard_equal(now, peer, effects);
+        }
+    }
+
+    /// Counts what a worse MASTER should have heard of us while it went on.
+    fn watch_worse(&mut self, now: Instant, peer: Peer, effects: &mut Vec<Effect>) {
+        let goes_on = |at: Instant| now - at < peer.interval.duration() * 2;
+        let known = self.worse.filter(|(source, _, at)| *source == peer.source && goes_on(*at));
+        let first = known.map_or(self.sent_count, |(_, sent, _)| sent);
+        self.worse = Some((peer.source, first, now));
+        let unheard = self.sent_count - first;
+        if unheard >= DEAF {
+            effects.push(Effect::DeafPeer(peer, unheard));
         }
     }
 
@@ -418,5 +439,6 @@ impl Election {
         self.hold_until = None;
         self.leaving = None;
         self.rivals = tie::Rivals::default();
+        self.worse = None;
     }
 }

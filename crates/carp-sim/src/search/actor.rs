@@ -222,7 +222,7 @@ impl Ours {
                     state = to;
                     wrong.then_some("a transition from another state")
                 }
-                Effect::Leaving(_) | Effect::Reassert(_) | Effect::EqualPeer(_) => None,
+                Effect::Leaving(_) | Effect::Reassert(_) | Effect::EqualPeer(_) | Effect::DeafPeer(..) => None,
             };
             fault = fault.or(broken);
         }

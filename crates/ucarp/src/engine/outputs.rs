@@ -44,9 +44,12 @@ impl Engine {
                     }
                 }
                 Output::Notice { host, notice } => {
-                    let host = self.number(host);
+                    let (id, host) = (host, self.number(host));
                     let who = self.who(host);
-                    report::notice(&mut self.complaints, now, host, &who, &notice);
+                    let node = &self.node;
+                    report::notice(&mut self.complaints, now, host, &who, &notice, |source, counter, digest| {
+                        node.examine(id, source, counter, digest)
+                    });
                 }
             }
         }

@@ -71,9 +71,10 @@ fn deeds(effects: &[Effect]) -> Vec<(u8, Option<(State, State)>)> {
         Effect::Release => (4, None),
         Effect::Leaving(_) => (5, None),
         Effect::Reassert(_) => (6, None),
-        Effect::EqualPeer(_) => (7, None),
+        Effect::EqualPeer(_) | Effect::DeafPeer(..) => (7, None),
     };
-    effects.iter().map(deed).collect()
+    // How long somebody has been deaf is evidence.
+    effects.iter().filter(|effect| !matches!(effect, Effect::DeafPeer(..))).map(deed).collect()
 }
 
 #[test]

@@ -156,3 +156,27 @@ fn twins_leave_for_different_times_between_1_2_and_3_intervals() {
     assert!((1_668_750..1_850_000).contains(&least), "{least}");
     assert!((3_990_000..4_171_875).contains(&most), "{most}");
 }
+
+#[test]
+fn a_worse_master_that_goes_on_does_not_hear_us_and_one_that_comes_again_later_does() {
+    let worse = peer(1, 200);
+    let told =
+        |subject: &Subject| subject.effects.iter().filter(|effect| matches!(effect, Effect::DeafPeer(..))).count();
+    let mut subject = Subject::master();
+    let every = u64::try_from(worse.interval.duration().as_millis()).unwrap();
+    for round in 1..=10 {
+        subject.hear(3400 + round * every, worse);
+        subject.time_out(3400 + round * every + 900);
+    }
+    assert_eq!(told(&subject), 5, "from the fifth advertisement of ours on");
+    assert!(subject.has(&Effect::DeafPeer(worse, 9)));
+
+    let mut subject = Subject::master();
+    for round in 1..=10 {
+        subject.hear(3400 + round * 3 * every, worse);
+        for second in 0..5 {
+            subject.time_out(3400 + round * 3 * every + second * 1000);
+        }
+    }
+    assert_eq!(told(&subject), 0, "it leaves each time");
+}

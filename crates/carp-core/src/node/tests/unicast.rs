@@ -79,7 +79,7 @@ fn a_router_on_the_way_must_be_allowed() {
         let peers = ["10.0.0.2", "fe80::2"];
         let (waits, notices) = reaction(unicast(3, 100, &peers, false), &routed);
         let bad_ttl = |notice: &Notice| match notice {
-            Notice::Rejected(Rejected { reason, .. }) => *reason == frame::Reason::BadTtl(254),
+            Notice::Rejected(frame::Rejected { reason, .. }) => *reason == frame::Reason::BadTtl(254),
             _ => false,
         };
         assert!(!waits && notices.len() == 1 && bad_ttl(&notices[0]), "{notices:?}");

@@ -88,8 +88,10 @@ pub fn notice(
 fn bad_digest(peer: &Peer, received: &[u8; DIGEST_LEN], ucarp_with_list: bool, examined: &Examined) -> String {
     let (expected, difference) = examined;
     let hint = match difference {
+        None | Some(Difference::OneAddress(_)) if ucarp_with_list => {
+            ": UCARP knows exactly one IPv4 address for each vhid".into()
+        }
         Some(difference) => format!(": {difference}"),
-        None if ucarp_with_list => ": UCARP knows exactly one IPv4 address for each vhid".into(),
         None => ": another password or other addresses".into(),
     };
     format!(

@@ -16,6 +16,9 @@ const BEST: Interval = Interval { advbase: 1, advskew: 0 };
 /// What must not happen is watched for this long: longer than a dead time.
 const WATCH: Duration = Duration::from_secs(5);
 
+/// The line of a takeover.
+const MASTER: &str = "web: Switching to state: MASTER";
+
 /// A MASTER and a BACKUP that has heard it.
 fn group(segment: &Segment, authentication: &str) -> (Node, Node) {
     let (mut master, mut backup) = segment.pair();
@@ -78,12 +81,14 @@ fn recorded_and_changed_advertisements_do_nothing_to_a_strict_group() {
     master.signal(Signal::USR2);
     segment.wait_for_goodbye(&master.host, 1, told);
     backup.wait_for(ip(VIP));
+    backup.wait_for_line(MASTER, told);
     let goodbye = recorded(&segment, &master.host, true);
     assert_without_effect(&segment, &backup, &master, &[goodbye.clone(), advertisement]);
     let told = now();
     backup.signal(Signal::USR2);
     segment.wait_for_goodbye(&backup.host, 1, told);
     master.wait_for(ip(VIP));
+    master.wait_for_line(MASTER, told);
     assert_without_effect(&segment, &master, &backup, &[goodbye]);
 }
 
@@ -95,7 +100,7 @@ fn a_group_that_only_observes_tells_of_a_changed_advertisement_and_believes_it()
     let since = now();
     segment.lab.inject(&attack).expect("frames can be sent");
     backup.wait_for_line("Changed advertisement believed", since);
-    backup.wait_for_line("web: Switching to state: MASTER", since);
+    backup.wait_for_line(MASTER, since);
 }
 
 #[test]

@@ -29,11 +29,12 @@ const NO_ROOM: &str = "Unable to send [eth0]: No buffer space available";
 
 #[test]
 fn a_master_whose_frames_are_refused_says_so_once_and_is_heard_again_later() {
-    let couple = Couple::new();
+    let couple = Couple::with(|node| ("penalty = \"2s\"".into(), node.command()));
     let since = now();
     refuse_frames(&couple.victim);
     couple.victim.wait_for_line(NO_ROOM, since);
     couple.peer.wait_for(vip());
+    couple.victim.wait_for_line("web: Demoted for 2s: advertisements could not be sent", since);
     assert_eq!(couple.victim.lines(NO_ROOM, since), 1, "{}", couple.victim.said());
     accept_frames(&couple.victim);
     couple.assert_master(&couple.victim);

@@ -12,6 +12,7 @@ mod checking;
 mod crashes;
 mod families;
 mod flood;
+mod groups;
 mod handover;
 mod kernels;
 mod leftovers;

@@ -24,6 +24,7 @@ use ucarp_sys::poll::Poller;
 
 use crate::complaints::{Complaints, Subject};
 use crate::protocol::{HostNumber, Profile};
+use crate::ration::Ration;
 use crate::report;
 use guardian::Guardian;
 pub use guardian::Line;
@@ -67,6 +68,8 @@ struct Hosted {
     has_will: bool,
     /// What counts against it.
     standing: Standing,
+    /// Lines about its link.
+    link_lines: Ration,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
 }
@@ -151,8 +154,9 @@ impl Engine {
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
-        let penalties = self.hosts.values().map(|hosted| hosted.standing.next_deadline());
-        let deadline = earliest(penalties.chain([deadline]));
+        let of_hosts =
+            self.hosts.values().flat_map(|hosted| [hosted.standing.next_deadline(), hosted.link_lines.next_deadline()]);
+        let deadline = earliest(of_hosts.chain([deadline]));
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
         }
@@ -179,6 +183,11 @@ impl Engine {
         self.report(now);
         while let Some(summary) = self.complaints.due(now) {
             report::summary(&summary, |host| self.who(host));
+        }
+        for hosted in self.hosts.values_mut() {
+            if let Some(count) = hosted.link_lines.due(now) {
+                report::flaps(&hosted.profile.who, count);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub mod options;
 pub mod password_file;
 pub mod pid_file;
 pub mod protocol;
+pub mod ration;
 pub mod report;
 pub mod scripts;
 pub mod service;

@@ -54,6 +54,21 @@ fn has_left(reason: &Reason) -> bool {
     }
 }
 
+/// Whether a change of state follows from one of the link alone, and no address moves.
+#[must_use]
+pub fn is_of_link(from: State, to: State, reason: &Reason) -> bool {
+    let link = matches!(
+        reason,
+        Reason::LinkUp | Reason::LinkDown | Reason::CarrierLost | Reason::LinkGone | Reason::NoSourceAddress
+    );
+    link && from != State::Master && to != State::Master
+}
+
+/// Logs how often the link changed without a line.
+pub fn flaps(who: &str, count: u64) {
+    warn!("{who}The interface goes up and down: {count} more changes");
+}
+
 /// Logs the decision of a MASTER to leave by command.
 pub fn leaving(who: &str, reason: &Reason) {
     warn!("{who}Switching to state: BACKUP");

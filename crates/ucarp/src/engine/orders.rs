@@ -9,7 +9,7 @@ use carp_core::node::{Command, LinkId, LinkState};
 use log::{error, info};
 
 use super::guardian::Received;
-use super::{Engine, Hosted, Link, Port, Standing, now};
+use super::{Engine, Hosted, Link, Port, Ration, Standing, now};
 use crate::protocol::{self, HostNumber, Order, Profile, Sockets};
 
 /// Datagrams that are read in one turn; what is behind them waits for the next.
@@ -87,6 +87,7 @@ impl Engine {
                 unheard: None,
                 has_will: false,
                 standing: Standing::default(),
+                link_lines: Ration::default(),
                 lapsed: false,
             },
         );

@@ -36,8 +36,11 @@ impl Engine {
                 Output::Leaving { host, reason } => report::leaving(&self.who(self.number(host)), &reason),
                 Output::Transition { host, from, to, reason } => {
                     let host = self.number(host);
-                    report::transition(&self.who(host), from, to, &reason);
-                    self.hosts.get_mut(&host).expect("the core knows those that are here").has_will = false;
+                    let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
+                    hosted.has_will = false;
+                    if !report::is_of_link(from, to, &reason) || hosted.link_lines.allows(now) {
+                        report::transition(&hosted.profile.who, from, to, &reason);
+                    }
                     self.guardian.state_is(host, to);
                     if matches!(reason, Reason::Stalled { .. }) {
                         stalled.push(host);

@@ -258,7 +258,6 @@ fn a_carrier_that_flaps_leaves_one_master() {
 }
 
 #[test]
-#[ignore = "known defect: each change of an interface is told, for each virtual host"]
 fn an_interface_that_flaps_does_not_fill_the_log() {
     let couple = Couple::new();
     let lines = flap(&couple, Host::link_down, Host::link_up);

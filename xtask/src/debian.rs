@@ -23,13 +23,15 @@ enum Probe {
     Faketime,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 8] = [
     Tool { package: "ucarp", probe: Probe::Program("ucarp") },
     Tool { package: "mandoc", probe: Probe::Program("mandoc") },
     Tool { package: "iproute2", probe: Probe::Program("ip") },
     Tool { package: "gdb", probe: Probe::Program("gdb") },
     Tool { package: "libfaketime", probe: Probe::Faketime },
     Tool { package: "procps", probe: Probe::Program("pkill") },
+    Tool { package: "mmdebstrap", probe: Probe::Program("mmdebstrap") },
+    Tool { package: "lintian", probe: Probe::Program("lintian") },
 ];
 
 /// Where system programs are, which a user's PATH may leave out.

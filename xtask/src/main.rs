@@ -6,8 +6,10 @@ mod cargo;
 mod debian;
 mod demo;
 mod deny;
+mod dist;
 mod failures;
 mod fuzz;
+mod install;
 mod sim;
 mod tally;
 mod test;
@@ -23,6 +25,7 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   test [--quick]              build the daemon, run all tests, then the configured daemon's suite, and the compliance
                               suite against Debian's ucarp, ours and mixed groups; as root on Debian it installs
                               what is missing. --quick leaves out these suites and the demo
+  install-test [NAME]         the Debian package, installed in a clean Debian in place of Debian's ucarp; as root on Debian
   demo                        two hosts share an address, one dies: a failover to look at, in 10 seconds
   sim --seeds N               simulated groups with faults, judged by checkers; `sim` alone lists what else it can
   fuzz [--minutes N | --seconds N] [TARGET...]
@@ -31,6 +34,8 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   deny [--advisories]         licences, duplicates and origins of all dependencies by the rules of deny.toml, and with
                               --advisories known vulnerabilities, whose list comes from the network; wants cargo-deny,
                               which it installs where CI is set
+  dist deb|rpm|tar            a package of the release build in target/dist: for Debian, for Fedora and its relatives, or
+                              static programs for any Linux
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
   bench scale [--hosts N] [--seconds N] [--runs N]
                               what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
@@ -65,9 +70,12 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         }
         ("test", []) => Ok(test::run(test::Extent::Everything)?),
         ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
+        ("install-test", []) => Ok(test::installation_alone(None)?),
+        ("install-test", [name]) => Ok(test::installation_alone(Some(name))?),
         ("demo", _) => Err(demo::run(rest).into()),
         ("sim", _) => Err(sim::run(rest).into()),
         ("deny", arguments) => Ok(deny::run(arguments)?),
+        ("dist", arguments) => Ok(dist::run(arguments)?),
         ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
         ("bench", ["flood", options @ ..]) => Ok(bench::flood::run(options)?),

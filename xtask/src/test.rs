@@ -13,6 +13,7 @@ use crate::cargo::{self, TestRun};
 use crate::debian::{self, Tool};
 use crate::demo;
 use crate::failures::Failure;
+use crate::install;
 use crate::tally::Counts;
 
 /// The integration test that runs only against a program named in its environment.
@@ -20,6 +21,9 @@ const COMPLIANCE: &str = "compliance";
 
 /// The integration test of the daemon that runs from configuration files.
 const CONFIGURED: &str = "configured";
+
+/// The integration test of the Debian package.
+const INSTALLATION: &str = "installation";
 
 /// What the compliance suite can be run against.
 const UNDER_TEST: [&str; 3] = ["ucarp", "ours", "mixed"];
@@ -29,6 +33,9 @@ const AT_ONCE: &str = "8";
 
 /// Cases of the configured daemon that run at once: they wait for timers, too.
 const CONFIGURED_AT_ONCE: &str = "12";
+
+/// Cases of the installed package that run at once. They wait too, but dpkg does not.
+const INSTALLED_AT_ONCE: &str = "6";
 
 /// When at most so many cases fail, each is run again, alone: timers are late on a machine that is busy with other things.
 /// More failures than that have another reason.
@@ -88,6 +95,7 @@ pub(crate) fn run(extent: Extent) -> io::Result<bool> {
         for under_test in UNDER_TEST {
             report.add(&format!("compliance, UNDER_TEST={under_test}"), || compliance(under_test, &missing))?;
         }
+        report.add("installation", || installation(&missing, None))?;
         report.add("demo", demonstrate)?;
     }
     print!("\n{report}");
@@ -252,6 +260,39 @@ fn configured(missing: &[&Tool]) -> io::Result<Outcome> {
     }
 }
 
+/// The installation tests, or those whose names contain `name`.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn installation_alone(name: Option<&str>) -> io::Result<bool> {
+    let missing = debian::install_missing()?;
+    let mut report = Report::default();
+    report.add("installation", || installation(&missing, name))?;
+    print!("\n{report}");
+    Ok(report.is_good(true))
+}
+
+fn installation(missing: &[&Tool], name: Option<&str>) -> io::Result<Outcome> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(Outcome::CouldNotRun("it needs root".into()));
+    }
+    if let Some(outcome) = lacking(missing, &["mmdebstrap", "lintian", "iproute2"]) {
+        return Ok(outcome);
+    }
+    let mut environment = match install::prepare() {
+        Ok(environment) => environment,
+        Err(error) => {
+            println!("{error}");
+            return Ok(as_one_test(false));
+        }
+    };
+    environment.push(("RUST_TEST_THREADS", OsString::from(INSTALLED_AT_ONCE)));
+    let mut tests = ["-p", "ucarp", "--test", INSTALLATION].map(String::from).to_vec();
+    tests.extend(name.map(|name| ["--".to_owned(), name.to_owned()]).into_iter().flatten());
+    patient_test(&tests, &environment)
+}
+
 fn demonstrate() -> io::Result<Outcome> {
     if !cargo::build(&demo::BUILD)? {
         return Ok(as_one_test(false));
@@ -268,7 +309,7 @@ fn workspace_targets() -> io::Result<Vec<String>> {
     let mut arguments = ["--workspace", "--lib", "--bins"].map(String::from).to_vec();
     for package in fs::read_dir(cargo::workspace().join("crates"))? {
         for name in integration_tests(&package?.path().join("tests"))? {
-            if name != COMPLIANCE && name != CONFIGURED {
+            if ![COMPLIANCE, CONFIGURED, INSTALLATION].contains(&name.as_str()) {
                 arguments.extend(["--test".to_owned(), name]);
             }
         }
@@ -382,6 +423,9 @@ mod tests {
     fn the_suites_of_the_daemon_are_not_among_the_ordinary_tests() {
         let arguments = workspace_targets().unwrap();
         assert!(arguments.iter().any(|argument| argument == "manual"), "{arguments:?}");
-        assert!(arguments.iter().all(|argument| argument != COMPLIANCE && argument != CONFIGURED), "{arguments:?}");
+        assert!(
+            arguments.iter().all(|argument| ![COMPLIANCE, CONFIGURED, INSTALLATION].contains(&argument.as_str())),
+            "{arguments:?}"
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! `ucarpctl check`: the daemon's own check of a configuration file. There is no second one that could disagree.
 
-use std::env;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
 use crate::failure::{Failure, UNAVAILABLE};
+use crate::sibling;
 
 /// Tell all that is wrong with a configuration file
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 
 /// Exits as `ucarp --check` does: 0 if the daemon would start with the file, and otherwise 1.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let daemon = daemon();
+    let daemon = sibling::find("ucarp");
     let mut command = process::Command::new(&daemon);
     command.arg("--check");
     if let Some(file) = &arguments.file {
@@ -34,10 +34,4 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Err(Failure::new(UNAVAILABLE, format!("{} ended by signal {signal}", daemon.display())))
         }
     }
-}
-
-/// The daemon of the same build, and otherwise the one that the shell would find.
-fn daemon() -> PathBuf {
-    let beside = env::current_exe().ok().map(|own| own.with_file_name("ucarp")).filter(|path| path.is_file());
-    beside.unwrap_or_else(|| PathBuf::from("ucarp"))
 }

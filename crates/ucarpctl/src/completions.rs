@@ -1,6 +1,6 @@
 //! `ucarpctl completions`: what a shell needs to complete this command line.
 
-use std::io::{self, Write as _};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, ValueEnum};
@@ -24,8 +24,8 @@ enum Shell {
     Fish,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    io::stdout().write_all(&script(arguments.shell))?;
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    out.write_all(&script(arguments.shell))?;
     Ok(ExitCode::SUCCESS)
 }
 

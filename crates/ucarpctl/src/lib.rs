@@ -1,18 +1,37 @@
-//! The operator's tools of ucarp. `arguments` is the command line, `failure` how a command ends; every command is a module of
-//! its own with its arguments and a `run`.
+//! The operator's tools of ucarp. `arguments` is the command line, `context` the way to the daemon, `look` and `table` how
+//! output is written, `failure` how a command ends; every command is a module of its own with its arguments and a `run`.
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod change;
 mod check;
 mod completions;
+mod concerns;
+mod context;
+mod demo;
+mod events;
+mod explain;
 mod failure;
+#[cfg(test)]
+#[path = "../tests/fake/mod.rs"]
+mod fake;
+mod look;
 
+mod peers;
+mod sibling;
+mod status;
+mod table;
+mod top;
+
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use context::Context;
 use failure::{Failure, USAGE};
+use look::Look;
 
 /// What the binary `ucarpctl` does: the command line of this process, and the status to exit with.
 #[must_use]
@@ -25,18 +44,40 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match run(arguments.command) {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = run(arguments, &mut out).and_then(|status| Ok(out.flush().map(|()| status)?));
+    match result {
         Ok(status) => status,
         Err(failure) => {
-            eprintln!("ucarpctl: {failure}");
+            // What was written so far belongs before the message, if it can be written at all.
+            let _ = out.flush();
+            if !failure.is_silent() {
+                eprintln!("ucarpctl: {failure}");
+            }
             ExitCode::from(failure.status())
         }
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, Failure> {
-    match command {
+fn run(arguments: Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let context = Context { look: Look::of_stdout(arguments.global.colour), socket: arguments.global.socket };
+    match arguments.command {
+        Command::Status(arguments) => status::run(&context, &arguments, out),
+        Command::Top(_) => top::run(&context),
+        Command::Watch(arguments) => events::watch(&context, &arguments, out),
+        Command::Events(arguments) => events::run(&context, &arguments, out),
+        Command::Explain(arguments) => explain::run(&context, &arguments, out),
+        Command::Peers(arguments) => peers::run(&context, &arguments, out),
+        Command::Demote(arguments) => change::demote(&context, &arguments),
+        Command::Promote(arguments) => change::promote(&context, &arguments),
+        Command::Hold(target) => change::hold(&context, &target),
+        Command::Release(target) => change::release(&context, &target),
+        Command::HandOver(target) => change::hand_over(&context, &target),
+        Command::Announce(target) => change::announce(&context, &target),
+        Command::Reload => change::reload(&context, out),
+        Command::LogLevel(arguments) => change::log_level(&context, &arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, out),
     }
 }

@@ -9,6 +9,7 @@ mod completions;
 mod concerns;
 mod context;
 mod demo;
+mod doctor;
 mod events;
 mod explain;
 mod failure;
@@ -76,6 +77,7 @@ fn run(arguments: Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Announce(target) => change::announce(&context, &target),
         Command::Reload => change::reload(&context, out),
         Command::LogLevel(arguments) => change::log_level(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments, out),
         Command::Check(arguments) => check::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, out),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::look::Colour;
-use crate::{change, check, completions, demo, doctor, events, explain, peers, status, top};
+use crate::{change, check, completions, demo, doctor, drill, events, explain, peers, status, top};
 
 /// See, move and rehearse the virtual hosts of ucarp(8)
 #[derive(Debug, Parser)]
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     /// Read the configuration again, as SIGHUP does, and print what is wrong with it
     Reload,
     LogLevel(change::LogLevelArguments),
+    Drill(drill::Arguments),
     Doctor(doctor::Arguments),
     Check(check::Arguments),
     Demo(demo::Arguments),

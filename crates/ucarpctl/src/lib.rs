@@ -10,6 +10,7 @@ mod concerns;
 mod context;
 mod demo;
 mod doctor;
+mod drill;
 mod events;
 mod explain;
 mod failure;
@@ -77,6 +78,7 @@ fn run(arguments: Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Announce(target) => change::announce(&context, &target),
         Command::Reload => change::reload(&context, out),
         Command::LogLevel(arguments) => change::log_level(&context, &arguments),
+        Command::Drill(arguments) => drill::run(&context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(&context, &arguments, out),
         Command::Check(arguments) => check::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -31,7 +31,21 @@ mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/
 mount -t proc proc "$1/root/proc"
 mount -t tmpfs -o mode=755 tmpfs "$1/root/run"
 mkdir -p "$1/root/run/network" "$1/root/run/lock"
-exec chroot "$1/root" tini -s -- busybox syslogd -n -O /var/log/syslog
+"#;
+
+/// Without a service manager: the first process collects orphans, and syslog is all there is.
+const INIT: &str = r#"exec chroot "$1/root" tini -s -- busybox syslogd -n -O /var/log/syslog"#;
+
+/// With systemd, which finds the settings of the kernel read-only and may not set its clock or load its modules: it is the
+/// machine's own.
+const SYSTEMD: &str = r#"
+mount -t sysfs -o ro sysfs "$1/root/sys"
+mount -t cgroup2 cgroup2 "$1/root/sys/fs/cgroup"
+mount --bind "$1/root/proc/sys" "$1/root/proc/sys"
+mount -o remount,bind,ro "$1/root/proc/sys"
+mount --bind "$1/root/proc/sys/net" "$1/root/proc/sys/net"
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio,-sys_boot,-syslog,-mknod chroot "$1/root" /lib/systemd/systemd
 "#;
 
 /// What is needed from the environment, which `cargo xtask test` sets.
@@ -58,7 +72,7 @@ pub(crate) struct Ending {
 pub(crate) struct System {
     host: Host,
     /// Holds mounts and processes.
-    _boot: Process,
+    boot: Process,
     /// The first process of the system, as seen from outside.
     init: u32,
     _directory: TempDir,
@@ -67,11 +81,24 @@ pub(crate) struct System {
 impl System {
     /// Starts a host 10.0.0.NUMBER with Debian's `ucarp`.
     pub(crate) fn boot(lab: &Lab, name: &str, number: u8) -> Self {
+        Self::boot_with(lab, name, number, INIT, "tini")
+    }
+
+    /// As [`System::boot`], with systemd as its first process.
+    pub(crate) fn boot_systemd(lab: &Lab, name: &str, number: u8) -> Self {
+        let system = Self::boot_with(lab, name, number, SYSTEMD, "systemd");
+        let state = || system.try_run("systemctl is-system-running").output;
+        let up = wait_until(SOON, || ["running\n", "degraded\n"].contains(&state().as_str()));
+        assert!(up, "{}: {:?}", state(), system.boot.lines());
+        system
+    }
+
+    fn boot_with(lab: &Lab, name: &str, number: u8, init: &str, comm: &str) -> Self {
         let host = lab.host(name, number, [10, 0, 0, number], 24).expect("a host");
         let directory = tempfile::tempdir().expect("a directory");
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--", "sh", "-ec", BOOT, "boot"]);
-        command.arg(directory.path()).arg(given("UCARP_ROOT"));
+        command.args(["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child", "--", "sh", "-ec"]);
+        command.arg(format!("{BOOT}{init}")).arg("boot").arg(directory.path()).arg(given("UCARP_ROOT"));
         let boot = host.spawn(command).expect("unshare is there");
         let first_child = || {
             let children = format!("/proc/{0}/task/{0}/children", boot.pid());
@@ -79,11 +106,11 @@ impl System {
         };
         let booted = |init: u32| {
             let name = fs::read_to_string(format!("/proc/{init}/comm")).unwrap_or_default();
-            name == "tini\n" && Path::new(&format!("/proc/{init}/root/{MARK}")).exists()
+            name.trim_end() == comm && Path::new(&format!("/proc/{init}/root/{MARK}")).exists()
         };
         assert!(wait_until(SOON, || first_child().is_some_and(booted)), "{name} does not start: {:?}", boot.lines());
         let init = first_child().expect("it was there just now");
-        Self { host, _boot: boot, init, _directory: directory }
+        Self { host, boot, init, _directory: directory }
     }
 
     /// As [`System::boot`], and then the package in place of Debian's `ucarp`.
@@ -127,7 +154,9 @@ impl System {
     /// Runs a line of shell and waits for its end.
     pub(crate) fn try_run(&self, line: &str) -> Ending {
         let mut command = Command::new("nsenter");
-        command.args(["--mount", "--pid", "--ipc", "--uts", "--root", "--wd"]).arg(format!("--target={}", self.init));
+        command
+            .args(["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--root", "--wd"])
+            .arg(format!("--target={}", self.init));
         let guarded = format!("test -e /{MARK} || exit 99\n{line}");
         command.args(["--", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", &guarded]);
         let process = self.host.spawn(command).expect("nsenter is there");

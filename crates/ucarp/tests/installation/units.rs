@@ -1,8 +1,17 @@
 //! The systemd units.
 
+use std::net::Ipv4Addr;
+
 use netlab::{Lab, wait_until};
 
 use crate::harness::{SOON, System, VIP};
+
+const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 253);
+
+const FILE: &str =
+    "[virtual-host.web]\ninterface = \"eth0\"\nvhid = 1\naddresses = [\"10.0.0.254\"]\npassword = \"secret\"\n";
+
+const VARIABLES: &str = "PASSWORD=\"lo ve\"\nBIND_INTERFACE=eth0\nSOURCE_ADDRESS=10.0.0.1\nVIP_ADDRESS=10.0.0.253\n";
 
 fn units(system: &System) -> Vec<String> {
     let list = system.run("ls /usr/lib/systemd/system/ucarp*.service");
@@ -28,6 +37,55 @@ fn systemd_finds_nothing_wrong_and_the_exposure_is_ok() {
     system.run("systemd-tmpfiles --create ucarp.conf && test -d /run/ucarp");
 }
 
+/// Under systemd itself, with all that the units forbid.
+#[test]
+fn services_start_reload_hand_over_and_end() {
+    let lab = Lab::new().expect("a laboratory");
+    let (ours, other) = (System::boot_systemd(&lab, "ours", 1), System::boot(&lab, "debian", 2));
+    ours.install();
+    assert_eq!(ours.run("systemctl is-enabled ucarp"), "enabled\n");
+    assert_eq!(ours.try_run("systemctl is-active ucarp").output, "inactive\n", "there is nothing to run yet");
+
+    ours.write("/etc/ucarp/ucarp.toml", FILE, 0o600);
+    ours.write("/etc/ucarp/vip-002.conf", VARIABLES, 0o600);
+    ours.run("systemctl start ucarp ucarp@002");
+    [VIP, SECOND].into_iter().for_each(|address| ours.wait_for(address));
+    let status = || ours.run("systemctl show -P StatusText ucarp");
+    assert!(wait_until(SOON, || status().starts_with("MASTER of 1, BACKUP of 0")), "{}", status());
+    let journal = ours.run("journalctl --no-pager -u ucarp");
+    assert!(journal.contains("user ucarp:") && !journal.contains("capability"), "{journal}");
+
+    ours.write("/etc/ucarp/ucarp.toml", &FILE.replace("254\"]", "254\", \"10.0.0.252\"]"), 0o600);
+    ours.run("systemctl reload ucarp");
+    ours.wait_for(Ipv4Addr::new(10, 0, 0, 252));
+    assert_ne!(ours.try_run("systemctl reload ucarp@002").status, 0, "these options cannot be read again");
+
+    other.write("/etc/vip.sh", "#!/bin/sh\nip addr replace \"$2/32\" dev eth0\n", 0o755);
+    other.run("ucarp -i eth0 -s 10.0.0.2 -v 2 -p 'lo ve' -a 10.0.0.253 -u /etc/vip.sh -d /bin/true -z -B");
+    other.wait_for_log("Switching to state: BACKUP");
+    ours.run("systemctl stop ucarp ucarp@002");
+    assert!(!ours.has(VIP) && !ours.has(SECOND), "both are gone when systemctl returns");
+    other.wait_for(SECOND);
+    assert_eq!(ours.run("systemctl show -P Result ucarp ucarp@002"), "success\n\nsuccess\n");
+}
+
+/// The init script's files, as systemd starts them at boot.
+#[test]
+fn the_files_of_the_init_script_are_a_service_too() {
+    let lab = Lab::new().expect("a laboratory");
+    let ours = System::boot_systemd(&lab, "ours", 1);
+    ours.install();
+    let instance =
+        "INTERFACE=eth0:one\nINSTANCE_ID=1\nPASSWORD=secret\nVIRTUAL_ADDRESS=10.0.0.254\nSOURCE_ADDRESS=10.0.0.1\n";
+    ours.write("/etc/ucarp/interface/one", instance, 0o600);
+    ours.run("systemctl start ucarp-interfaces");
+    ours.wait_for(VIP);
+    assert!(ours.run("/etc/init.d/ucarp status").contains("is running"));
+    ours.run("systemctl stop ucarp-interfaces");
+    assert!(!ours.has(VIP));
+    assert_eq!(ours.run("systemctl show -P Result ucarp-interfaces"), "success\n");
+}
+
 /// The value of a line in a unit.
 fn value<'a>(unit: &'a str, name: &str) -> &'a str {
     let mut lines = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -41,9 +99,7 @@ fn the_rights_of_the_unit_suffice() {
     let system = System::boot_ours(&lab, "host", 1);
     let unit = system.read("/usr/lib/systemd/system/ucarp.service");
     let capabilities = value(&unit, "CapabilityBoundingSet").to_lowercase().replace("cap_", "+").replace(' ', ",");
-    let file =
-        "[virtual-host.web]\ninterface = \"eth0\"\nvhid = 1\naddresses = [\"10.0.0.254\"]\npassword = \"secret\"\n";
-    system.write("/etc/ucarp/ucarp.toml", file, 0o600);
+    system.write("/etc/ucarp/ucarp.toml", FILE, 0o600);
     system.run(&format!(
         "setsid setpriv --no-new-privs --bounding-set=-all,{capabilities} {} >/var/log/unit 2>&1 &",
         value(&unit, "ExecStart")

@@ -6,6 +6,7 @@
 mod fake;
 
 mod changes;
+mod programs;
 mod reading;
 mod terminal;
 mod watching;

@@ -173,6 +173,14 @@ fn is_meant(host: &VirtualHost, name: Option<&str>) -> bool {
     })
 }
 
+/// Writes a script that can be run at once. A shell writes it: a descriptor of ours could be inherited by a program that
+/// another thread is about to start, and a file that somebody writes cannot be run.
+pub fn write_script(path: &Path, body: &str) {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).arg(body);
+    assert!(shell.status().expect("there is a shell").success());
+}
+
 pub fn daemon() -> Daemon {
     Daemon {
         version: "0.1.0".into(),

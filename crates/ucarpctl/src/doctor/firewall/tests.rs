@@ -1,5 +1,4 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use ucarp_control::types::VirtualHost;
 
@@ -43,9 +42,8 @@ fn found(program: &str, rules: &str, hosts: &[VirtualHost]) -> Vec<Finding> {
     let bin = directory.path().join("bin");
     fs::create_dir(&bin).unwrap();
     fs::write(directory.path().join("rules"), rules).unwrap();
-    let script = format!("#!/bin/sh\nexec cat {}\n", directory.path().join("rules").display());
-    fs::write(bin.join(program), script).unwrap();
-    fs::set_permissions(bin.join(program), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("exec cat {}", directory.path().join("rules").display());
+    fake::write_script(&bin.join(program), &script);
     let mut findings = Vec::new();
     examine(&System::at(directory.path()), hosts, &mut findings);
     findings

@@ -189,15 +189,22 @@ struct Statistics {
 }
 
 /// A `struct sockaddr_ll`.
-struct LinkAddress(libc::sockaddr_ll);
+pub(crate) struct LinkAddress(libc::sockaddr_ll);
 
 impl LinkAddress {
-    fn new(ifindex: u32, ethertype: u16) -> io::Result<LinkAddress> {
+    pub(crate) fn new(ifindex: u32, ethertype: u16) -> io::Result<LinkAddress> {
         // Index 0 would bind to all links.
         match i32::try_from(ifindex) {
             Ok(index) if index > 0 => Ok(LinkAddress::with_index(index, ethertype)),
             _ => Err(io::Error::from_raw_os_error(libc::ENODEV)),
         }
+    }
+
+    /// To send to the Ethernet broadcast address.
+    pub(crate) fn of_everybody(mut self) -> LinkAddress {
+        self.0.sll_halen = 6;
+        self.0.sll_addr = [0xff; 8];
+        self
     }
 
     fn with_index(ifindex: i32, ethertype: u16) -> LinkAddress {

@@ -66,11 +66,20 @@ fn timespec(duration: Duration) -> libc::timespec {
     }
 }
 
+/// Whether a read would not block now: because there is something, or because it would fail at once.
+pub fn readable_now(fd: BorrowedFd<'_>) -> bool {
+    is_ready_now(fd, PollFlags::IN)
+}
+
 /// Whether a write would not block now: because there is room, or because it would fail at once.
 ///
 /// A pipe has room when 4,096 bytes (`PIPE_BUF`) fit into it. For a log sink that must never hold the daemon up.
 pub fn writable_now(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    is_ready_now(fd, PollFlags::OUT)
+}
+
+fn is_ready_now(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&at_once))).is_ok_and(|ready| ready > 0)
 }

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod fork;
+mod job;
 mod script;
 mod tally;
 
@@ -10,6 +11,7 @@ pub use rustix::process::Signal;
 pub use daemon::{Readiness, daemonize};
 pub(crate) use fork::require_one_thread;
 pub use fork::{Child, close_all_but, fork_child};
+pub use job::{Job, become_program};
 pub use script::{Exit, Script};
 pub use tally::Tally;
 

@@ -19,7 +19,10 @@ mod tests;
 use std::fmt;
 use std::io;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getppid, getrlimit, parent_process_death_signal, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit,
+};
 use rustix::thread::set_no_new_privs;
 
 use crate::process::require_one_thread;
@@ -119,6 +122,33 @@ pub fn enter(sandbox: &Sandbox) -> Result<Report, SandboxError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide the memory"))?;
     landlock::restrict(&mut report);
     restrict_calls(&mut report)?;
+    Ok(report)
+}
+
+/// Gives up the rights of this process and of all that it runs, for good: the user, all capabilities, and whatever an
+/// executed program would bring. Files, sockets and programs of that user work as before; for what is to be sandboxed
+/// there is [`enter`]. What is open stays open. A signal that comes when the parent dies still comes.
+///
+/// # Errors
+///
+/// As [`enter`].
+pub fn renounce(user: Option<&User>) -> Result<Report, SandboxError> {
+    require_one_thread("give up its rights").map_err(SandboxError::Threads)?;
+    let mut report = Report::default();
+    let bond = parent_process_death_signal().map_err(refused("ask what ends it"))?;
+    let parent = getppid();
+    lower(Resource::Core, 0)?;
+    identity::give_up(user, &mut report)?;
+    set_no_new_privs(true).map_err(refused("rule out new privileges"))?;
+    report.holds("no new privileges");
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide the memory"))?;
+    if bond.is_some() {
+        // The kernel forgets it with the change of the user.
+        set_parent_process_death_signal(bond).map_err(refused("die with its parent"))?;
+        if getppid() != parent {
+            return Err(refused("die with its parent, which has died")(rustix::io::Errno::SRCH));
+        }
+    }
     Ok(report)
 }
 

@@ -60,16 +60,27 @@ impl Signal {
     }
 }
 
+/// The signals that mean something to a daemon, but that of a child that ended.
+const ALL_BUT_CHILD: [Signal; 6] = [Signal::Usr1, Signal::Usr2, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
+
 /// Makes this process ignore all signals that a daemon can act on but `SIGCHLD`, whatever was done with them before. For
 /// a child of one that catches them: its handlers would write to descriptors that belong to its parent.
 pub fn ignore_all() {
-    let all = [Signal::Usr1, Signal::Usr2, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
-    for signal in all {
+    for signal in ALL_BUT_CHILD {
         // SAFETY: to ignore a signal runs no code of this process.
         unsafe { libc::signal(signal.number(), libc::SIG_IGN) };
     }
     // SAFETY: the default action runs no code of this process.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Gives all signals that a daemon can act on back their default action. For a process that is about to become another
+/// program: what is ignored would be ignored there, too.
+pub fn restore_all() {
+    for signal in ALL_BUT_CHILD {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { libc::signal(signal.number(), libc::SIG_DFL) };
+    }
 }
 
 /// `SIGTERM`, kept until somebody asks for it.

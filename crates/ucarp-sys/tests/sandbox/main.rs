@@ -9,6 +9,7 @@ mod allowed;
 mod children;
 mod denied;
 mod forking;
+mod jobs;
 mod privileges;
 
 use std::panic::catch_unwind;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let is_wanted = |name: &str| {
         names.is_empty() || names.iter().any(|wanted| name == *wanted || !has("--exact") && name.contains(&***wanted))
     };
-    let all = [forking::CASES, privileges::CASES, denied::CASES, allowed::CASES].concat();
+    let all = [forking::CASES, jobs::CASES, privileges::CASES, denied::CASES, allowed::CASES].concat();
     let total = all.len();
     // None is ignored, whoever asks for those that are.
     let wanted: Vec<Case> = all.into_iter().filter(|(name, _)| is_wanted(name) && !has("--ignored")).collect();

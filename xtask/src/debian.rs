@@ -23,7 +23,7 @@ enum Probe {
     Faketime,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool { package: "ucarp", probe: Probe::Program("ucarp") },
     Tool { package: "mandoc", probe: Probe::Program("mandoc") },
     Tool { package: "iproute2", probe: Probe::Program("ip") },
@@ -32,6 +32,7 @@ const TOOLS: [Tool; 8] = [
     Tool { package: "procps", probe: Probe::Program("pkill") },
     Tool { package: "mmdebstrap", probe: Probe::Program("mmdebstrap") },
     Tool { package: "lintian", probe: Probe::Program("lintian") },
+    Tool { package: "frr", probe: Probe::Program("vtysh") },
 ];
 
 /// Where system programs are, which a user's PATH may leave out.
@@ -69,7 +70,8 @@ pub(crate) fn missing() -> Vec<&'static Tool> {
     TOOLS.iter().filter(|tool| !tool.is_there()).collect()
 }
 
-/// Installs what is missing, if this is root on Debian. None of the packages starts a service. Returns what is missing
+/// Installs what is missing, if this is root on Debian. None of the packages starts a service but frr, whose daemons do
+/// nothing without a configuration. Returns what is missing
 /// after that; why apt-get failed is on the terminal.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The process that reads the network: hands what arrives to the protocol core and sends what the core wants sent. For
 //! everything else, addresses and scripts above all, it asks the guardian.
 
+mod checks;
 mod guardian;
 mod orders;
 mod outputs;
@@ -26,6 +27,7 @@ use crate::complaints::{Complaints, Subject};
 use crate::protocol::{HostNumber, Profile};
 use crate::ration::Ration;
 use crate::report;
+use checks::Checks;
 use guardian::Guardian;
 pub use guardian::Line;
 use port::Port;
@@ -87,6 +89,7 @@ pub struct Engine {
     hosts: BTreeMap<HostNumber, Hosted>,
     numbers: BTreeMap<HostId, HostNumber>,
     links: BTreeMap<LinkId, Link>,
+    checks: Checks,
     guardian: Guardian,
     poller: Poller,
     complaints: Complaints,
@@ -121,6 +124,7 @@ impl Engine {
             hosts: BTreeMap::new(),
             numbers: BTreeMap::new(),
             links: BTreeMap::new(),
+            checks: Checks::new(),
             guardian: Guardian::new(line, now()),
             poller: Poller::new(),
             complaints: Complaints::default(),

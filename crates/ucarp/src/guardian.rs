@@ -1,6 +1,7 @@
 //! The process that the user started: has the rights, reads nothing from the network, and holds addresses and runs
 //! scripts for the engine, which is its child.
 
+mod checks;
 mod child;
 mod hosts;
 mod interfaces;
@@ -23,6 +24,7 @@ use ucarp_sys::monitor::Monitor;
 use ucarp_sys::poll::Poller;
 use ucarp_sys::signals::{Signal, Signals};
 
+use crate::checks::Checks;
 use crate::complaints::{Complaints, Subject};
 use crate::interface::Interface;
 use crate::keeper::Keeper;
@@ -87,6 +89,7 @@ pub struct Guardian {
     /// Virtual hosts that are shutting down and are forgotten when they have.
     leaving: BTreeSet<HostNumber>,
     child: Child,
+    checks: Checks,
     service: Service,
     poller: Poller,
     complaints: Complaints,
@@ -134,6 +137,7 @@ impl Guardian {
             awaiting: BTreeMap::new(),
             leaving: BTreeSet::new(),
             child: Child::default(),
+            checks: Checks::default(),
             service: Service::from_environment(),
             poller: Poller::new(),
             complaints: Complaints::default(),
@@ -161,6 +165,7 @@ impl Guardian {
             });
             self.turn(&arrivals);
         }
+        self.checks.end();
         self.child.end();
         if self.killed_by.is_none() {
             self.forget_all();
@@ -186,13 +191,15 @@ impl Guardian {
         let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
-        let others = others.into_iter().chain([self.sources_due, self.verify_due]);
+        let others = others.into_iter().chain([self.sources_due, self.verify_due, self.checks.next_deadline()]);
         let deadline = earliest(scripts.chain(interfaces).chain(others));
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
+        let reports_expected = self.child.descriptor().is_some();
+        let fds = fds.chain(self.checks.descriptors());
         self.planned = deadline;
         self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
         let [signals, monitor, reports] = [0, 1, 2].map(|index| self.poller.ready(index));
-        Ok(Arrivals { signals, monitor, reports })
+        Ok(Arrivals { signals, monitor, reports: reports && reports_expected })
     }
 
     /// One turn: first everything that came in, then what is due, and in the end what all of it means for the addresses.
@@ -214,6 +221,7 @@ impl Guardian {
             self.find_sources();
         }
         self.poll_busy(now);
+        self.do_checks(now);
         if let Some(removals) = removals {
             self.look_for_missing(now, &removals);
         }

@@ -1,11 +1,12 @@
 //! The ucarp daemon as a library; `main.rs` is one call into it.
 //!
 //! [`options`] turns the command line into checked options, [`start`] opens what they name. Two processes do the work:
-//! the [`guardian`] has the rights, opens each [`interface`], holds addresses ([`keeper`]) runs [`scripts`] and speaks with the [`service`] manager; its child,
+//! the [`guardian`] has the rights, opens each [`interface`], holds addresses ([`keeper`]), has checks done, runs [`scripts`] and speaks with the [`service`] manager; its child,
 //! the [`engine`], drives the protocol core with what arrives from the network. They speak the [`protocol`], and both tell
 //! the log ([`report`], [`complaints`], [`logging`]).
 #![forbid(unsafe_code)]
 
+mod checks;
 pub mod complaints;
 pub mod config;
 pub mod engine;

@@ -4,6 +4,7 @@
 //! program, and the one thing of any length among them, a goodbye kept for the worst case, is looked at before it is kept.
 //! The guardian is trusted; that its [`Order`]s are read with the same care costs nothing.
 
+mod check;
 mod codec;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use carp_core::node::{Command, LinkId, LinkState};
 use carp_core::time::Instant;
 use log::Level;
 
+pub use check::{CheckState, CheckStatus, LONGEST_RESULT};
 pub use codec::Malformed;
 use codec::{Reader, Writer};
 
@@ -136,6 +138,13 @@ pub enum Order {
     },
     /// Tell the log which state each virtual host is in.
     TellStates,
+    /// What is known of a check, and whom it concerns from now on.
+    Check(CheckStatus),
+    /// A check is none any more.
+    ForgetCheck {
+        /// Its name.
+        name: String,
+    },
     /// How often the engine has to report.
     Beat {
         /// At least once in this time.

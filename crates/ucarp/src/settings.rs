@@ -1,5 +1,7 @@
 //! What the daemon is told to do, checked, whether a command line or configuration files said it.
 
+mod check;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use carp_core::wire::MacAddr;
 /// How often a MASTER announces its addresses anew unless it is told otherwise: switches and neighbours forget after
 /// minutes.
 pub const REFRESH: Duration = Duration::from_secs(60);
+pub use check::{Check, Effect, ISOLATION, MOST_CHECKS, Probe, Url, Wanted};
 
 /// Everything that the daemon runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,8 @@ pub struct Settings {
     pub hosts: Vec<HostSettings>,
     /// How long a reload lets the group go on with the old password and address list.
     pub grace: Duration,
+    /// What is looked at, each with a name of its own; at most [`MOST_CHECKS`].
+    pub checks: Vec<Check>,
 }
 
 /// One virtual host.
@@ -70,6 +75,8 @@ pub struct HostSettings {
     pub penalty: Duration,
     /// The virtual hosts of the same name move together.
     pub sync_group: Option<String>,
+    /// The names of the checks that it has, each once.
+    pub checks: Vec<String>,
 }
 
 /// A shared address.

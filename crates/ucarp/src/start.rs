@@ -189,7 +189,7 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         split: options.split,
     });
     for (name, state, failure) in
-        guardian.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO })
+        guardian.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO, checks: Vec::new() })
     {
         match state {
             LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
@@ -248,5 +248,6 @@ fn classic(options: &Options, title: &str) -> Result<HostSettings, SetupError> {
         penalty: Duration::ZERO,
         sync_group: None,
         dialect: Dialect::default(),
+        checks: Vec::new(),
     })
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::{env, str};
 
 use tempfile::TempDir;
-use ucarp::config::KEYS;
+use ucarp::config::{CHECK_KEYS, KEYS, KINDS, KeyId};
 use ucarp::options::OPTIONS;
 
 /// Nobody, who owns nothing.
@@ -107,7 +107,7 @@ fn every_file_in_the_guide_and_the_manual_page_is_accepted() {
     etc.write("move-address", "#!/bin/sh\n", 0o755);
     let in_guide = blocks(&guide, "```toml\n", "```");
     let in_page = blocks(&page, ".Bd -literal -offset indent\n", ".Ed\n");
-    assert!(in_guide.len() >= 6 && in_page.len() == 3, "{} and {}", in_guide.len(), in_page.len());
+    assert!(in_guide.len() >= 6 && in_page.len() == 4, "{} and {}", in_guide.len(), in_page.len());
     for block in in_guide.into_iter().chain(in_page) {
         etc.assert_accepted(block, block);
     }
@@ -125,21 +125,26 @@ fn the_error_in_the_guide_is_a_real_one() {
     assert!(said.starts_with(&shown), "{said}\n{shown}");
 }
 
-/// `UPDATE=1 cargo test -p ucarp` writes the guide's table anew.
+/// `UPDATE=1 cargo test -p ucarp` writes the guide's tables anew.
 #[test]
 fn the_guide_has_every_key() {
-    const BEGIN: &str = "<!-- keys: made from the table of keys -->\n";
-    const END: &str = "<!-- end of keys -->";
     let path = project("docs/configuration.md");
     let guide = fs::read_to_string(&path).unwrap();
-    let (before, rest) = guide.split_once(BEGIN).expect("where the table begins");
-    let (table, after) = rest.split_once(END).expect("where the table ends");
-    let wanted = table_of_keys();
+    let guide_now = with_table(&guide, "keys", &table_of_keys());
+    let guide_now = with_table(&guide_now, "keys of checks", &table_of_check_keys());
     if env::var_os("UPDATE").is_some_and(|value| value == "1") {
-        fs::write(&path, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
+        fs::write(&path, guide_now).unwrap();
     } else {
-        assert_eq!(table, wanted, "the table is old: run UPDATE=1 cargo test -p ucarp");
+        assert!(guide == guide_now, "a table of keys is old: run UPDATE=1 cargo test -p ucarp");
     }
+}
+
+/// The guide with this between its two marks of that name.
+fn with_table(guide: &str, name: &str, table: &str) -> String {
+    let (begin, end) = (format!("<!-- {name}: made from the table of keys -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = guide.split_once(&begin).expect("where the table begins");
+    let (_, after) = rest.split_once(&end).expect("where the table ends");
+    format!("{before}{begin}{table}{end}{after}")
 }
 
 fn table_of_keys() -> String {
@@ -153,6 +158,21 @@ fn table_of_keys() -> String {
             None => format!("`--{}`", option.name()),
         });
         writeln!(table, "| `{}` | {allowed} | {default} | {} | {option} |", key.name, key.summary)
+            .expect("a string takes everything");
+    }
+    table
+}
+
+fn table_of_check_keys() -> String {
+    let mut table = String::from("| key | value | kinds | meaning |\n|---|---|---|---|\n");
+    for key in CHECK_KEYS {
+        let KeyId::Check(id) = key.id else { continue };
+        let kinds = match id.kinds() {
+            all if all.len() == KINDS.len() => "all".to_owned(),
+            most if most.len() + 1 == KINDS.len() => "all but `isolation`".to_owned(),
+            some => some.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "),
+        };
+        writeln!(table, "| `{}` | {} | {kinds} | {} |", key.name, key.kind.allowed(), key.summary)
             .expect("a string takes everything");
     }
     table
@@ -201,7 +221,9 @@ fn the_files_of_the_directory_beside_are_read() {
 #[test]
 fn what_is_shown_is_a_configuration_with_the_same_effect() {
     let etc = Etc::new();
-    for example in ["many", "dual-stack", "virtual-mac", "unicast", "ucarp-scripts", "one-address"] {
+    for example in
+        ["many", "dual-stack", "virtual-mac", "unicast", "ucarp-scripts", "one-address", "checks", "isolation"]
+    {
         let text = fs::read_to_string(project(&format!("examples/{example}.toml"))).unwrap();
         etc.write("ucarp.toml", &text, 0o600);
         let shown = etc.run("--show-config");

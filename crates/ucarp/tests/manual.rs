@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-use ucarp::config::{self, KEYS};
+use ucarp::config::{self, CHECK_KEYS, KEYS, KeySpec};
 use ucarp::options::{Facility, Kind, OPTIONS, Opt};
 
 fn path(name: &str) -> PathBuf {
@@ -118,16 +118,23 @@ fn keys(page: &str) -> Vec<(&str, String)> {
 #[test]
 fn every_key_has_its_entry_with_range_words_and_default() {
     let page = fs::read_to_string(path("ucarp.toml.5")).expect("the manual page is there");
-    let entries = keys(&page);
+    let (hosts, rest) = page.split_once(".Sh CHECKS\n").expect("a section of checks");
+    assert_has_keys(hosts, KEYS);
+    assert_has_keys(rest.split(".Sh ").next().unwrap_or_default(), CHECK_KEYS);
+}
+
+fn assert_has_keys(page: &str, table: &[KeySpec]) {
+    let entries = keys(page);
     let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, KEYS.iter().map(|key| key.name).collect());
-    assert_eq!(entries.len(), KEYS.len(), "each once");
-    for key in KEYS {
+    assert_eq!(names, table.iter().map(|key| key.name).collect());
+    assert_eq!(entries.len(), table.len(), "each once");
+    for key in table {
         let (_, text) = entries.iter().find(|(name, _)| *name == key.name).expect("it was compared above");
         let range = match key.kind {
             config::Kind::Number { least, most } => Some(format!("{least} to {most}")),
-            config::Kind::Duration { .. } | config::Kind::Lease => {
-                key.kind.allowed().split_once("from ").map(|(_, range)| range.split(" such").next().unwrap().to_owned())
+            config::Kind::Duration { .. } | config::Kind::Time { .. } | config::Kind::Lease => {
+                let allowed = key.kind.allowed();
+                allowed.split_once("from ").and_then(|(_, range)| Some(range.split(" such").next()?.to_owned()))
             }
             _ => None,
         };

@@ -1,5 +1,7 @@
 //! A configuration file as a tree: its tables and keys, each value read, each with its place.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -19,6 +21,10 @@ use super::value::{self, Value};
 const DEFAULTS: &str = "defaults";
 /// The table of tables of virtual hosts.
 const VIRTUAL_HOST: &str = "virtual-host";
+/// The table of tables of checks.
+const CHECK: &str = "check";
+/// The table of the check that all virtual hosts have.
+const ISOLATION: &str = "isolation";
 
 /// A key with its value.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ pub(super) struct Entry {
 /// The keys of one table.
 pub(super) type Layer = BTreeMap<KeyId, Entry>;
 
-/// A virtual host of a file.
+/// A virtual host or a check of a file.
 #[derive(Debug)]
 pub(super) struct NamedLayer {
     pub(super) name: String,
@@ -49,6 +55,9 @@ pub(super) struct Document {
     pub(super) defaults: Layer,
     /// In the order of the file.
     pub(super) hosts: Vec<NamedLayer>,
+    /// In the order of the file.
+    pub(super) checks: Vec<NamedLayer>,
+    pub(super) isolation: Option<NamedLayer>,
     /// Whether it is no proper TOML: then something may be missing in here that the file has.
     pub(super) broken: bool,
 }
@@ -144,7 +153,9 @@ pub(super) fn read(tree: &Tree<'_>, source: usize, findings: &mut Findings<'_>) 
         match (key.get_ref().as_ref(), value.get_ref()) {
             (DEFAULTS, DeValue::Table(table)) => document.defaults = walk.layer(table, Some(Place::HostOrDefaults)),
             (VIRTUAL_HOST, DeValue::Table(table)) => document.hosts = walk.hosts(table),
-            (DEFAULTS | VIRTUAL_HOST, _) => walk.no_table(key, value),
+            (CHECK, DeValue::Table(table)) => document.checks = walk.checks(table),
+            (ISOLATION, DeValue::Table(table)) => document.isolation = Some(walk.isolation(key, table)),
+            (DEFAULTS | VIRTUAL_HOST | CHECK | ISOLATION, _) => walk.no_table(key, value),
             _ => walk.top(key, value, &mut document.top),
         }
     }
@@ -191,7 +202,12 @@ impl Walk<'_, '_> {
     /// A key that has the name of a table.
     fn no_table(&mut self, key: &Name<'_>, value: &Spanned<DeValue<'_>>) {
         let name = key.get_ref();
-        let wanted = if name == DEFAULTS { "[defaults]" } else { "[virtual-host.NAME]" };
+        let wanted = match name.as_ref() {
+            VIRTUAL_HOST => "[virtual-host.NAME]",
+            CHECK => "[check.NAME]",
+            ISOLATION => "[isolation]",
+            _ => "[defaults]",
+        };
         let site = self.site(key.span());
         let help = matches!(value.get_ref(), DeValue::Array(_)).then(|| "with one pair of brackets".to_owned());
         self.findings.error(&site, format!("`{name}` must be a table: write {wanted}")).help_if(help).tell();
@@ -209,7 +225,7 @@ impl Walk<'_, '_> {
             Some(spec) => self.belongs_elsewhere(spec, &site),
             None => {
                 let is_table = matches!(value.get_ref(), DeValue::Table(_));
-                let tables = [DEFAULTS, VIRTUAL_HOST];
+                let tables = [DEFAULTS, VIRTUAL_HOST, CHECK, ISOLATION];
                 let keys = KEYS.iter().filter(|spec| spec.place == Place::Top).map(|spec| spec.name);
                 let found =
                     if is_table { nearest(&name, tables) } else { nearest(&name, tables.into_iter().chain(keys)) };
@@ -217,7 +233,9 @@ impl Walk<'_, '_> {
                 let draft = self.findings.error(&site, format!("unknown {what} `{name}`"));
                 match found {
                     Some(known) => draft.help(format!("did you mean `{known}`?")).tell(),
-                    None => draft.help("known are `grace`, [defaults] and [virtual-host.NAME]").tell(),
+                    None => draft
+                        .help("known are `grace`, [defaults], [virtual-host.NAME], [check.NAME] and [isolation]")
+                        .tell(),
                 }
             }
         }
@@ -228,6 +246,7 @@ impl Walk<'_, '_> {
             Place::Top => "before the first table of the main file",
             Place::Host => "into [virtual-host.NAME]: each virtual host has its own",
             Place::HostOrDefaults => "into [virtual-host.NAME] or [defaults]",
+            Place::Check => "into [check.NAME]",
         };
         self.findings.error(site, format!("`{}` belongs {place}", spec.name)).tell();
     }

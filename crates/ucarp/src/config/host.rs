@@ -69,6 +69,7 @@ pub(super) fn build(host: &Merged<'_>, outside: &mut Outside, findings: &mut Fin
         policy: policy(host),
         penalty: host.duration(KeyId::Penalty),
         sync_group: host.text(KeyId::SyncGroup).map(str::to_owned),
+        checks: host.checks().iter().map(|(name, _)| name.clone()).collect(),
     };
     check(host, &settings, &secret, outside, findings);
     (settings, secret)

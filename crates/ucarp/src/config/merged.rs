@@ -111,6 +111,11 @@ impl<'d> Merged<'d> {
         if let Some(Value::Command(command)) = self.value(id) { Some(command) } else { None }
     }
 
+    /// The names of its checks, each with its place.
+    pub(super) fn checks(&self) -> &'d [(String, Range<usize>)] {
+        if let Some(Value::Names(names)) = self.given(KeyId::Checks) { names } else { &[] }
+    }
+
     /// The shared addresses, each with its place.
     pub(super) fn addresses(&self) -> &'d [(VirtualAddress, Range<usize>)] {
         if let Some(Value::Addresses(addresses)) = self.given(KeyId::Addresses) { addresses } else { &[] }

@@ -10,6 +10,7 @@
 //! [`Problem`] has its place, and never a secret: the text of passwords is wiped when it has been read.
 
 mod censor;
+mod check;
 mod command;
 mod conflict;
 mod document;
@@ -33,7 +34,7 @@ pub use command::{check, print_effective};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::Secret;
 pub use show::show;
-pub use table::{KEYS, KeyId, KeySpec, Kind, LEASE_SECONDS, Place};
+pub use table::{CHECK_KEYS, CheckKey, KEYS, KINDS, KeyId, KeySpec, Kind, LEASE_SECONDS, Place};
 
 use crate::settings::{HostSettings, Settings};
 use document::{Document, Layer, Tree};
@@ -122,13 +123,14 @@ fn understand(
     begin(&mut findings);
     let documents: Vec<Document> =
         trees.iter().enumerate().map(|(source, tree)| document::read(tree, source, &mut findings)).collect();
-    let (hosts, secrets) = hosts(&documents, &mut outside, &mut findings);
+    let (mut hosts, secrets) = hosts(&documents, &mut outside, &mut findings);
+    let checks = check::build(&documents, &mut hosts, &mut outside, &mut findings);
     conflict::check(&hosts, &mut findings);
     if let Some((path, _)) = texts.first().filter(|_| hosts.is_empty() && !findings.has_errors()) {
         findings.file_problem(Severity::Error, path, "no virtual host: write [virtual-host.NAME] and its keys");
     }
     let grace = merged::grace(documents.first().map_or(&Layer::new(), |document| &document.top));
-    let settings = Settings { hosts: hosts.into_iter().map(|(_, settings)| settings).collect(), grace };
+    let settings = Settings { hosts: hosts.into_iter().map(|(_, settings)| settings).collect(), grace, checks };
     let files = texts.iter().map(|(path, _)| path.to_path_buf()).collect();
     if findings.has_errors() {
         return Err(findings.finish());

@@ -1,5 +1,7 @@
 //! The effective configuration as a file.
 
+mod check;
+
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -11,7 +13,9 @@ use carp_core::host::{Authentication, Policy};
 use super::effect::Shape;
 use super::secret::Secret;
 use super::table::{KEYS, KeyId, Place, duration};
-use crate::settings::{Holding, HostSettings, Mac, Native, Scope, Script, Settings, Transport, VirtualAddress};
+use crate::settings::{
+    Holding, HostSettings, ISOLATION, Mac, Native, Scope, Script, Settings, Transport, VirtualAddress,
+};
 
 /// The settings as a configuration file with every key. `secrets` says where each virtual host's key came from; keys
 /// themselves are not shown, so that virtual hosts without a password file need theirs back before the file can be
@@ -28,6 +32,7 @@ pub fn show(settings: &Settings, secrets: &[Secret]) -> String {
         push(&mut text, format_args!("\n[virtual-host.{}]", key(&host.name)));
         show_host(&mut text, host, secret);
     }
+    settings.checks.iter().for_each(|check| check::show(&mut text, check));
     text
 }
 
@@ -114,6 +119,8 @@ fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
         | KeyId::DemotionCounter => return policy(&host.policy, id),
         KeyId::LinkLocalDigest => string(if host.dialect.link_local_in_digest { "include" } else { "omit" }),
         KeyId::Ipv6Checksum => string(if host.dialect.pseudo_header_checksum { "pseudo-header" } else { "plain" }),
+        KeyId::Checks => list(host.checks.iter().filter(|name| *name != ISOLATION).cloned()),
+        KeyId::Check(_) => return Shown::Remark("it belongs into [check.NAME]"),
         KeyId::OpenbsdLladdr => return Shown::or(host.dialect.lladdr.as_ref().map(quoted), "none"),
     };
     Shown::Value(shown)

@@ -1,6 +1,11 @@
 //! The keys of a configuration file. Parser, suggestions, `--show-config` and the checks of manual page and guide read
 //! this table and nothing else.
 
+mod check;
+
+pub(super) use check::find_check;
+pub use check::{CHECK_KEYS, CheckKey, KINDS};
+
 /// One key.
 #[derive(Debug)]
 pub struct KeySpec {
@@ -29,6 +34,8 @@ pub enum Place {
     Host,
     /// In `[virtual-host.NAME]` or, for all of them, in `[defaults]`.
     HostOrDefaults,
+    /// In `[check.NAME]`, and some in `[isolation]`.
+    Check,
 }
 
 /// What the value of a key must be.
@@ -52,6 +59,13 @@ pub enum Kind {
         /// The longest one allowed, in seconds.
         most: u32,
     },
+    /// A length of time such as `"500ms"`, in whole milliseconds.
+    Time {
+        /// The shortest one allowed, in milliseconds.
+        least: u32,
+        /// The longest one allowed, in milliseconds.
+        most: u32,
+    },
     /// A length of time as [`Kind::Duration`] with the range [`LEASE_SECONDS`], or `"none"`.
     Lease,
     /// The name of a network interface.
@@ -62,6 +76,12 @@ pub enum Kind {
     Addresses,
     /// Addresses of other hosts.
     Peers,
+    /// Names of checks.
+    Names,
+    /// The address of any one host, of this one too.
+    Target,
+    /// The address of a page.
+    Url,
     /// An IPv4 address of one host.
     SourceV4,
     /// An IPv6 address of one host.
@@ -100,6 +120,9 @@ impl Kind {
             Self::Duration { least, most } => {
                 format!("a time from {} to {} such as \"30s\" or \"5m\"", duration(least), duration(most))
             }
+            Self::Time { least, most } => {
+                format!("a time from {} to {} such as \"500ms\" or \"2s\"", time(least), time(most))
+            }
             Self::Lease => {
                 let (least, most) = LEASE_SECONDS;
                 format!("\"none\" or a time from {} to {} such as \"3s\"", duration(least), duration(most))
@@ -108,6 +131,9 @@ impl Kind {
             Self::Label => "1 to 15 octets without blanks, such as \"eth0:vip\"".into(),
             Self::Addresses => "a list of addresses such as [\"192.0.2.254\", \"2001:db8::fe/64\"]".into(),
             Self::Peers => "a list of addresses such as [\"192.0.2.2\", \"fe80::2\"]".into(),
+            Self::Names => "a list of names of checks such as [\"gateway\"]".into(),
+            Self::Target => "the address of a host such as \"192.0.2.2\" or \"fe80::2\"".into(),
+            Self::Url => "a URL with an address such as \"http://127.0.0.1:8080/health\"".into(),
             Self::SourceV4 => "the IPv4 address of this host such as \"192.0.2.1\"".into(),
             Self::SourceV6 => "the IPv6 address of this host such as \"fe80::1\"".into(),
             Self::GroupV4 => "an IPv4 multicast group such as \"224.0.0.18\"".into(),
@@ -140,6 +166,11 @@ pub(super) fn duration(seconds: u32) -> String {
         }
     }
     format!("{seconds}s")
+}
+
+/// Milliseconds as a configuration file writes them.
+pub(super) fn time(milliseconds: u32) -> String {
+    if milliseconds.is_multiple_of(1000) { duration(milliseconds / 1000) } else { format!("{milliseconds}ms") }
 }
 
 /// The settings behind the keys.
@@ -193,13 +224,15 @@ pub enum KeyId {
     LinkLocalDigest,
     Ipv6Checksum,
     OpenbsdLladdr,
+    Checks,
+    Check(CheckKey),
 }
 
 impl KeyId {
     /// The key's line of the table.
     #[must_use]
     pub fn spec(self) -> &'static KeySpec {
-        KEYS.iter().find(|spec| spec.id == self).expect("the table has every key")
+        KEYS.iter().chain(CHECK_KEYS).find(|spec| spec.id == self).expect("the tables have every key")
     }
 
     /// The key's name.
@@ -370,6 +403,7 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Mac,
         "the lladdr that OpenBSD peers have set on their carp interface",
     ),
+    key(KeyId::Checks, "checks", Kind::Names, "what has to be UP here for this virtual host"),
 ];
 
 const fn key(id: KeyId, name: &'static str, kind: Kind, summary: &'static str) -> KeySpec {

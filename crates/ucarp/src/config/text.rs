@@ -124,6 +124,15 @@ pub(super) fn seconds(text: &str) -> Option<u32> {
     digits.parse::<u32>().ok()?.checked_mul(size)
 }
 
+/// A time in whole milliseconds: a number and `ms`, or as [`seconds`] takes it.
+pub(super) fn milliseconds(text: &str) -> Option<u32> {
+    match text.strip_suffix("ms") {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().ok(),
+        Some(_) => None,
+        None => seconds(text)?.checked_mul(1000),
+    }
+}
+
 /// An Ethernet address: six pairs of hexadecimal digits with colons between them.
 pub(super) fn mac(text: &str) -> Option<MacAddr> {
     let mut octets = [0; 6];
@@ -138,6 +147,21 @@ pub(super) fn mac(text: &str) -> Option<MacAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_may_have_milliseconds() {
+        for (text, wanted) in [
+            ("500ms", Some(500)),
+            ("2s", Some(2000)),
+            ("1m", Some(60_000)),
+            ("ms", None),
+            ("1.5s", None),
+            ("-1ms", None),
+            ("99999999s", None),
+        ] {
+            assert_eq!(milliseconds(text), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn virtual_addresses_have_a_prefix_length() {

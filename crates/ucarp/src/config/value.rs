@@ -1,5 +1,7 @@
 //! One value of a file: from TOML to what its key means.
 
+mod check;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,7 +16,7 @@ use zeroize::Zeroizing;
 use super::nearest::nearest;
 use super::table::{KeySpec, Kind, LEASE_SECONDS};
 use super::text;
-use crate::settings::VirtualAddress;
+use crate::settings::{Url, VirtualAddress};
 
 /// What the value of a key means.
 #[derive(Debug, Clone)]
@@ -28,6 +30,9 @@ pub(super) enum Value {
     Text(String),
     Addresses(Vec<(VirtualAddress, Range<usize>)>),
     Peers(Vec<(IpAddr, Range<usize>)>),
+    Names(Vec<(String, Range<usize>)>),
+    Ip(IpAddr),
+    Url(Url),
     V4(Ipv4Addr),
     V6(Ipv6Addr),
     File(PathBuf),
@@ -91,6 +96,10 @@ impl Reader<'_> {
             Kind::Name => string.filter(|name| text::is_host_name(name)).map(|name| Value::Text(name.to_owned())),
             Kind::Addresses => self.addresses(value.get_ref().as_array()?),
             Kind::Peers => self.peers(value.get_ref().as_array()?),
+            Kind::Time { least, most } => self.time(value, least, most),
+            Kind::Names => self.names(value.get_ref().as_array()?),
+            Kind::Target => check::target(string?).map(Value::Ip),
+            Kind::Url => check::url(string?).map(Value::Url),
             Kind::SourceV4 => string?.parse().ok().filter(|ip| text::is_host(IpAddr::V4(*ip))).map(Value::V4),
             Kind::SourceV6 => string?.parse().ok().filter(|ip| text::is_host(IpAddr::V6(*ip))).map(Value::V6),
             Kind::GroupV4 => string?.parse().ok().filter(Ipv4Addr::is_multicast).map(Value::V4),

@@ -67,6 +67,8 @@ impl Engine {
             Order::Missing { host } => self.want_back(host),
             Order::Demote { host, name, by } => self.demote(now(), host, &name, by),
             Order::Bar { host, name, bar } => self.bar(now(), host, &name, bar),
+            Order::Check(status) => self.check_is(status),
+            Order::ForgetCheck { name } => self.forget_check(&name),
             Order::TellStates => self.tell_states(),
             Order::Beat { interval } => self.guardian.beat = interval,
         }

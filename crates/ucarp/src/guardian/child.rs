@@ -326,6 +326,7 @@ impl Guardian {
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             self.introduce(host);
         }
+        self.checks.tell_all();
         self.child.flush();
     }
 

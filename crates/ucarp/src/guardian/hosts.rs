@@ -142,6 +142,7 @@ impl Guardian {
     /// its state and, if it could not be opened, the reason.
     pub fn prepare(&mut self, settings: Settings) -> Vec<(String, LinkState, Option<io::Error>)> {
         self.add_all(settings.hosts);
+        self.checks.replace(now(), &settings.checks);
         self.interfaces
             .iter_mut()
             .map(|interface| {
@@ -301,6 +302,7 @@ impl Guardian {
         for index in 0..self.interfaces.len() {
             self.use_interface(now, index);
         }
+        self.use_checks(now, &settings.checks);
         self.expect_beat();
     }
 

@@ -50,6 +50,14 @@ impl Guardian {
                 self.link_changed(now(), index);
             }
         }
+        for event in &events {
+            match event {
+                Event::LinkChanged(link) => self.checks.link_changed(now(), Some(&link.name)),
+                Event::LinkGone { name, .. } => self.checks.link_changed(now(), Some(name)),
+                Event::Overrun => self.checks.link_changed(now(), None),
+                Event::AddressAdded { .. } | Event::AddressRemoved { .. } => {}
+            }
+        }
         // Only now, as the addresses of a link that is gone need no words of their own.
         let (mut removals, mut sources) = (None, false);
         for event in &events {

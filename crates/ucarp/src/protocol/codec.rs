@@ -1,6 +1,7 @@
 //! How the messages are written: fields one after the other, numbers with their low octet first, lists and texts behind
 //! their length.
 
+mod check;
 mod config;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,6 +14,7 @@ use carp_core::time::Instant;
 use carp_core::wire::MacAddr;
 use log::Level;
 
+use check::{check, put_check};
 use config::{config, put_config};
 
 use super::{HostNumber, LONGEST_GOODBYE, LONGEST_LINE, Order, Profile, Report, Sockets};
@@ -347,6 +349,14 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.text(name);
             writer.option(*bar, |writer, bar| writer.octet(place(&BARS, &bar)));
         }
+        Order::Check(status) => {
+            writer.octet(13);
+            put_check(writer, status);
+        }
+        Order::ForgetCheck { name } => {
+            writer.octet(14);
+            writer.text(name);
+        }
     }
 }
 
@@ -391,6 +401,8 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
             let (host, name) = (reader.host()?, reader.text()?);
             Order::Bar { host, name, bar: reader.option(|reader| reader.choice(&BARS, "bar"))? }
         }
+        13 => Order::Check(check(reader)?),
+        14 => Order::ForgetCheck { name: reader.text()? },
         _ => return Err(reader.malformed("order")),
     })
 }

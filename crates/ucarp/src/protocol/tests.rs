@@ -62,6 +62,27 @@ fn profile(lease: Option<Duration>) -> Profile {
     }
 }
 
+fn checks() -> Vec<Order> {
+    let status = |state, ran, demotion, hosts: &[u32]| CheckStatus {
+        name: "gateway".into(),
+        kind: "ping".into(),
+        state,
+        in_force: state == CheckState::Down,
+        since: Instant::from_nanos(7),
+        ran,
+        result: "192.0.2.1 does not answer".into(),
+        demotion,
+        hosts: hosts.iter().copied().map(HostNumber).collect(),
+    };
+    let ran = (Instant::from_nanos(9), Duration::from_millis(3));
+    vec![
+        Order::Check(status(CheckState::Unknown, None, None, &[])),
+        Order::Check(status(CheckState::Up, Some(ran), Some(50), &[1, 4_000_000_000])),
+        Order::Check(status(CheckState::Down, Some(ran), None, &[7])),
+        Order::ForgetCheck { name: "gateway".into() },
+    ]
+}
+
 /// One of each kind, and of each variant of what is in them.
 fn orders() -> Vec<Order> {
     let unicast = Transport::Unicast { peers: vec![ip("10.0.0.8"), ip("fd00::8")], any_ttl: true };
@@ -86,6 +107,7 @@ fn orders() -> Vec<Order> {
         Order::Bar { host: HOST, name: "operator".into(), bar: None },
         Order::Beat { interval: Duration::from_secs(1) },
     ];
+    all.extend(checks());
     let states = [LinkState::Gone, LinkState::Down, LinkState::NoCarrier, LinkState::Up(MacAddr([2, 0, 0, 0, 0, 1]))];
     all.extend(states.map(|state| Order::Link { link: LINK, name: "eth0".into(), state }));
     let bars = [Bar::Held, Bar::CheckFailed, Bar::Group, Bar::AddressConflict, Bar::Rehearsal];

@@ -64,6 +64,7 @@ fn the_smallest_virtual_host_has_the_tables_defaults() {
         },
         penalty: Duration::from_secs(30),
         sync_group: None,
+        checks: Vec::new(),
     };
     assert_eq!(host, wanted);
     assert_eq!(messages(""), [""; 0]);

@@ -65,8 +65,7 @@ impl Channel {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (one, other) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         for socket in [&one, &other] {
-            sockopt::set_socket_send_buffer_size_force(socket, IN_FLIGHT)
-                .or_else(|_| sockopt::set_socket_send_buffer_size(socket, IN_FLIGHT))?;
+            make_room(socket)?;
         }
         Ok((Channel { socket: one }, Channel { socket: other }))
     }
@@ -107,6 +106,8 @@ impl Channel {
         match retry_on_intr(&mut send) {
             // It is said once if the other end was closed with messages in it.
             Err(Errno::CONNRESET) => retry_on_intr(send)?,
+            // FreeBSD's word for a full queue.
+            Err(Errno::NOBUFS) => return Err(io::ErrorKind::WouldBlock.into()),
             other => other?,
         };
         Ok(())
@@ -176,6 +177,21 @@ impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Makes room for what is under way from this end.
+#[cfg(target_os = "linux")]
+fn make_room(socket: &OwnedFd) -> Result<(), Errno> {
+    sockopt::set_socket_send_buffer_size_force(socket, IN_FLIGHT)
+        .or_else(|_| sockopt::set_socket_send_buffer_size(socket, IN_FLIGHT))
+}
+
+/// Makes room for what is under way from and to this end: the receiver's counts on FreeBSD, and the sender's too. What
+/// the kernel allows is `kern.ipc.maxsockbuf`, 2 MiB unless somebody changed it.
+#[cfg(target_os = "freebsd")]
+fn make_room(socket: &OwnedFd) -> Result<(), Errno> {
+    sockopt::set_socket_recv_buffer_size(socket, IN_FLIGHT)?;
+    sockopt::set_socket_send_buffer_size(socket, IN_FLIGHT)
 }
 
 fn lost(problem: String) -> io::Error {

@@ -3,20 +3,31 @@
 //! A frame that no check of the daemon could accept does not wake it, and a segment full of other virtual hosts costs a
 //! node nothing. The filter saves work only; everything it tests is a fact about the frame and not a matter of trust.
 
+#[cfg(target_os = "linux")]
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::AsFd;
 
+#[cfg(target_os = "freebsd")]
+pub(crate) use libc::bpf_insn as Instruction;
+#[cfg(target_os = "linux")]
+pub(crate) use libc::sock_filter as Instruction;
+
+#[cfg(target_os = "linux")]
 use crate::socket_option;
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod many_tests;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 pub(crate) mod tests;
 
 /// A classic BPF program.
 #[derive(Clone)]
-pub struct Program(pub(crate) Vec<libc::sock_filter>);
+pub struct Program(pub(crate) Vec<Instruction>);
 
+#[cfg(target_os = "linux")]
 impl Program {
     /// Makes the program decide what a socket of any kind receives from now on. What has arrived before stays.
     ///
@@ -68,7 +79,8 @@ impl FromIterator<u8> for VhidSet {
     }
 }
 
-// Instruction codes of linux/bpf_common.h, as small as struct sock_filter wants them.
+// Instruction codes, the same on all systems that have classic BPF, as small as an instruction wants them.
+#[cfg(target_os = "linux")]
 pub(crate) const LOAD_WORD: u16 = 0x20;
 pub(crate) const LOAD_HALF: u16 = 0x28;
 const LOAD_BYTE: u16 = 0x30;
@@ -77,6 +89,7 @@ pub(crate) const LOAD_NUMBER: u16 = 0x00;
 const LOAD_SCRATCH: u16 = 0x60;
 const STORE_SCRATCH: u16 = 0x02;
 const LOAD_HEADER_LENGTH: u16 = 0xb1;
+#[cfg(target_os = "linux")]
 pub(crate) const LOAD_X_NUMBER: u16 = 0x01;
 pub(crate) const COPY_TO_X: u16 = 0x07;
 const AND: u16 = 0x54;
@@ -85,15 +98,20 @@ const SHIFT_RIGHT: u16 = 0x74;
 const SHIFT_RIGHT_BY_X: u16 = 0x7c;
 const JUMP: u16 = 0x05;
 pub(crate) const IF_EQUAL: u16 = 0x15;
+#[cfg(target_os = "linux")]
 const IF_GREATER: u16 = 0x25;
 const IF_AT_LEAST: u16 = 0x35;
 const IF_ANY_BIT: u16 = 0x45;
 pub(crate) const RETURN: u16 = 0x06;
 
 /// What the kernel knows about a frame beside its bytes lies at negative offsets from here (`SKF_AD_OFF`).
+#[cfg(target_os = "linux")]
 pub(crate) const ANCILLARY: u32 = libc::SKF_AD_OFF.cast_unsigned();
+#[cfg(target_os = "linux")]
 const INTERFACE: u32 = ANCILLARY + libc::SKF_AD_IFINDEX.cast_unsigned();
+#[cfg(target_os = "linux")]
 const PACKET_TYPE: u32 = ANCILLARY + libc::SKF_AD_PKTTYPE.cast_unsigned();
+#[cfg(target_os = "linux")]
 const VLAN_TAG: u32 = ANCILLARY + libc::SKF_AD_VLAN_TAG.cast_unsigned();
 
 const ETHERTYPE: u32 = 12;
@@ -108,10 +126,13 @@ const IPV6_NEXT_HEADER: u32 = IP + 6;
 const IPV6_HEADER_BYTES: u32 = 40;
 const CARP_BYTES: u32 = 36;
 /// Without an address.
+#[cfg(target_os = "linux")]
 const VRRP_BYTES: u32 = 8;
 
 /// `PACKET_MULTICAST`, after HOST (0) and BROADCAST (1) and before OTHERHOST, OUTGOING and the rest.
+#[cfg(target_os = "linux")]
 const LAST_RECEIVED_TYPE: u32 = 2;
+#[cfg(target_os = "linux")]
 const VLAN_ID: u32 = 0x0fff;
 const ETHERTYPE_IPV4: u32 = 0x0800;
 const ETHERTYPE_IPV6: u32 = 0x86dd;
@@ -151,15 +172,55 @@ pub fn advertisements(vhid: u8) -> Program {
 /// addresses are. A longer one of VRRP passes if the id is the same.
 #[must_use]
 pub fn advertisements_of(vhids: &VhidSet) -> Program {
-    if *vhids == VhidSet::new() { nothing() } else { assemble(&conditions(vhids, CARP_BYTES)) }
+    if *vhids == VhidSet::new() {
+        return nothing();
+    }
+    let mut steps = received_here();
+    steps.extend(conditions(vhids, CARP_BYTES));
+    assemble(&steps)
+}
+
+/// Lets through what `program` does, of frames with this Ethernet type only: for a reader that is not told apart by it.
+#[cfg(any(test, target_os = "freebsd"))]
+pub(crate) fn of_type(ethertype: u16, program: &Program) -> Program {
+    let mut all = vec![
+        instruction(LOAD_HALF, ETHERTYPE, 0, 0),
+        instruction(IF_EQUAL, ethertype.into(), 1, 0),
+        instruction(RETURN, 0, 0, 0),
+    ];
+    // Jumps are relative, so that the rest need not know.
+    all.extend(&program.0);
+    Program(all)
 }
 
 /// Advertisements of CARP and VRRP with this id that come in on one link, for a socket that hears all links.
+#[cfg(target_os = "linux")]
 #[must_use]
 pub fn arriving_at(ifindex: u32, vhid: u8) -> Program {
     let mut steps = vec![Step::Do(LOAD_WORD, INTERFACE), Step::Require(IF_EQUAL, ifindex)];
+    steps.extend(received_here());
     steps.extend(conditions(&VhidSet::from_iter([vhid]), VRRP_BYTES));
     assemble(&steps)
+}
+
+/// Drops what this host sent, what is for another one, and what is of another VLAN.
+#[cfg(target_os = "linux")]
+fn received_here() -> Vec<Step> {
+    vec![
+        Step::Do(LOAD_WORD, PACKET_TYPE),
+        Step::Refuse(IF_GREATER, LAST_RECEIVED_TYPE),
+        // A tag that only carries a priority has VLAN id 0 and belongs to this link.
+        Step::Do(LOAD_WORD, VLAN_TAG),
+        Step::Do(AND, VLAN_ID),
+        Step::Require(IF_EQUAL, 0),
+    ]
+}
+
+/// FreeBSD tells a filter nothing beside the frame: the descriptor is told which direction it hears, and a frame of
+/// another VLAN has its tag where the type of others is.
+#[cfg(target_os = "freebsd")]
+fn received_here() -> Vec<Step> {
+    Vec::new()
 }
 
 /// What makes a frame an advertisement of one of these ids, with a payload of so many octets or more.
@@ -188,16 +249,7 @@ fn conditions(vhids: &VhidSet, least: u32) -> Vec<Step> {
         Step::Do(LOAD_BYTE_INDEXED, VHID),
         Step::Skip(ipv6.len()),
     ];
-    let mut steps = vec![
-        Step::Do(LOAD_WORD, PACKET_TYPE),
-        Step::Refuse(IF_GREATER, LAST_RECEIVED_TYPE),
-        // A tag that only carries a priority has VLAN id 0 and belongs to this link.
-        Step::Do(LOAD_WORD, VLAN_TAG),
-        Step::Do(AND, VLAN_ID),
-        Step::Require(IF_EQUAL, 0),
-        Step::Do(LOAD_HALF, ETHERTYPE),
-        Step::SkipUnless(IF_EQUAL, ETHERTYPE_IPV4, ipv4.len()),
-    ];
+    let mut steps = vec![Step::Do(LOAD_HALF, ETHERTYPE), Step::SkipUnless(IF_EQUAL, ETHERTYPE_IPV4, ipv4.len())];
     steps.extend(ipv4);
     steps.extend(ipv6);
     match vhids.only() {
@@ -255,6 +307,6 @@ fn assemble(steps: &[Step]) -> Program {
     Program(program)
 }
 
-pub(crate) fn instruction(code: u16, operand: u32, if_true: u8, if_false: u8) -> libc::sock_filter {
-    libc::sock_filter { code, jt: if_true, jf: if_false, k: operand }
+pub(crate) fn instruction(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction {
+    Instruction { code, jt: if_true, jf: if_false, k: operand }
 }

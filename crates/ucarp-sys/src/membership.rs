@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 /// One group joined on one link; dropping it leaves the group, unless a process forked meanwhile still has it, too. If
@@ -29,6 +30,7 @@ impl Membership {
     pub fn join(ifindex: u32, group: Ipv4Addr) -> io::Result<Membership> {
         let socket = socket(AddressFamily::INET, ifindex)?;
         // The default hands a socket datagrams of groups that others joined. Without a port it gets none anyway.
+        #[cfg(target_os = "linux")]
         crate::socket_option::set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
         sockopt::set_ip_add_membership_with_ifindex(&socket, &group, &Ipv4Addr::UNSPECIFIED, ifindex)?;
         Ok(Membership { socket })

@@ -1,27 +1,14 @@
 //! Changes of interfaces and addresses, as the kernel tells them.
 
-use std::io;
+#[cfg_attr(target_os = "freebsd", path = "monitor/freebsd.rs")]
+#[cfg_attr(target_os = "linux", path = "monitor/linux.rs")]
+mod system;
+
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd};
 
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::Socket;
-use rustix::io::Errno;
+use crate::link::Link;
 
-use crate::filter::{
-    ANCILLARY, COPY_TO_X, IF_EQUAL, LOAD_BYTE_INDEXED, LOAD_HALF, LOAD_NUMBER, LOAD_WORD, LOAD_X_NUMBER, Program,
-    RETURN, WHOLE_PACKET, instruction,
-};
-use crate::link::{self, Link};
-use crate::{address, netlink, socket_option};
-
-/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
-const GROUPS: [u32; 3] = [1, 5, 9];
-/// The kernel tells of one change per datagram, of a few hundred bytes up to some KiB.
-const BUFFER_BYTES: usize = 32 * 1024;
-/// What one call of [`Monitor::read`] takes at most, so that a storm of changes cannot keep the caller from its timers.
-const MAX_DATAGRAMS: usize = 256;
+pub use system::{Monitor, Requester};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +23,7 @@ pub enum Event {
         /// Its last name.
         name: String,
     },
-    /// An address was added, or its lifetime or flags changed. Those that carry [`address::PROTOCOL`] are not told of: the
+    /// An address was added, or its lifetime or flags changed. Those that carry [`crate::address::PROTOCOL`] are not told of: the
     /// kernel tells of each renewal, and a daemon with many addresses would wake up for its own work.
     AddressAdded {
         /// The interface.
@@ -50,116 +37,9 @@ pub enum Event {
         index: u32,
         /// The address.
         address: IpAddr,
-        /// The netlink port that asked for it, which is the number of the process as a rule; 0 is the kernel itself: the
-        /// end of a lifetime, or what goes with a link. It is always 0 with IPv6, where Linux does not tell.
-        by: u32,
+        /// Who asked for it, where the kernel tells: Linux does of IPv4 addresses, and FreeBSD does not.
+        by: Option<Requester>,
     },
-    /// Changes were lost: look at the state anew ([`link::all`], [`link::addresses`]).
+    /// Changes were lost: look at the state anew ([`crate::link::all`], [`crate::link::addresses`]).
     Overrun,
 }
-
-/// A nonblocking socket that becomes readable when an interface or an address of its namespace changes.
-#[derive(Debug)]
-pub struct Monitor {
-    socket: Socket,
-    buffer: Vec<u8>,
-}
-
-impl Monitor {
-    /// Starts to listen in the calling thread's network namespace. Open it before looking at the present state, so that
-    /// no change falls between the two.
-    ///
-    /// # Errors
-    /// Those of `socket(2)`: no descriptors left, or no netlink in this sandbox.
-    pub fn open() -> io::Result<Monitor> {
-        let socket = netlink::open_monitor()?;
-        socket_option::attach_filter(socket.as_fd(), &without_renewals())?;
-        for group in GROUPS {
-            socket.add_membership(group)?;
-        }
-        Ok(Monitor { socket, buffer: vec![0; BUFFER_BYTES] })
-    }
-
-    /// The changes that have arrived; empty if there are none. If more than a few hundred wait, the socket stays
-    /// readable and the next call has the rest.
-    ///
-    /// # Errors
-    /// A broken socket. Lost changes are no error but [`Event::Overrun`].
-    pub fn read(&mut self) -> io::Result<Vec<Event>> {
-        let mut events = Vec::new();
-        for _ in 0..MAX_DATAGRAMS {
-            match netlink::receive(&self.socket, &mut self.buffer) {
-                Ok(length) => match self.buffer.get(..length) {
-                    Some(datagram) => events.extend(netlink::split(datagram).filter_map(event)),
-                    None => events.push(Event::Overrun),
-                },
-                Err(Errno::AGAIN) => break,
-                Err(Errno::NOBUFS) => events.push(Event::Overrun),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(events)
-    }
-}
-
-impl AsFd for Monitor {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-/// Drops the `RTM_NEWADDR` of addresses that carry our mark. Where the kernel knows no marks everything passes.
-fn without_renewals() -> Program {
-    /// `nlmsg_type`, in the host's order, while a filter loads in that of the network.
-    const MESSAGE_TYPE: u32 = 4;
-    /// Behind `nlmsghdr` and `ifaddrmsg`.
-    const ATTRIBUTES: u32 = 16 + 8;
-    /// Searches the attribute of type X from offset A on, and loads its offset, or 0.
-    const FIND_ATTRIBUTE: u32 = ANCILLARY + libc::SKF_AD_NLATTR.cast_unsigned();
-    const IFA_PROTO: u32 = 11;
-    const ATTRIBUTE_HEADER: u32 = 4;
-    Program(vec![
-        instruction(LOAD_HALF, MESSAGE_TYPE, 0, 0),
-        instruction(IF_EQUAL, libc::RTM_NEWADDR.to_be().into(), 0, 7),
-        instruction(LOAD_NUMBER, ATTRIBUTES, 0, 0),
-        instruction(LOAD_X_NUMBER, IFA_PROTO, 0, 0),
-        instruction(LOAD_WORD, FIND_ATTRIBUTE, 0, 0),
-        instruction(IF_EQUAL, 0, 3, 0),
-        instruction(COPY_TO_X, 0, 0, 0),
-        instruction(LOAD_BYTE_INDEXED, ATTRIBUTE_HEADER, 0, 0),
-        instruction(IF_EQUAL, address::PROTOCOL.into(), 1, 0),
-        instruction(RETURN, WHOLE_PACKET, 0, 0),
-        instruction(RETURN, 0, 0, 0),
-    ])
-}
-
-fn event(bytes: &[u8]) -> Option<Event> {
-    let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else {
-        // Something changed, and we cannot tell what: the same as having lost it.
-        return Some(Event::Overrun);
-    };
-    let by = message.header.port_number;
-    let NetlinkPayload::InnerMessage(message) = message.payload else {
-        return None;
-    };
-    match message {
-        // Bridges tell of their ports with the same messages, of the bridge family: a DELLINK there is a port that left
-        // the bridge, not a link that is gone.
-        RouteNetlinkMessage::NewLink(link) if link.header.interface_family == AddressFamily::Unspec => {
-            Link::from_message(&link).map(Event::LinkChanged)
-        }
-        RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
-            Link::from_message(&link).map(|link| Event::LinkGone { index: link.index, name: link.name })
-        }
-        RouteNetlinkMessage::NewAddress(address) => {
-            link::local_address(&address).map(|(index, address)| Event::AddressAdded { index, address })
-        }
-        RouteNetlinkMessage::DelAddress(address) => {
-            link::local_address(&address).map(|(index, address)| Event::AddressRemoved { index, address, by })
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests;

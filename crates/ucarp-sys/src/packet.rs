@@ -172,6 +172,15 @@ impl PacketSocket {
         };
         if result == 0 { Ok(statistics.drops) } else { Err(io::Error::last_os_error()) }
     }
+
+    /// A copy for another process. What that one can do with it is for its sandbox to say.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn share(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
 }
 
 impl AsFd for PacketSocket {

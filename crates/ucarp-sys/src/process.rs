@@ -4,6 +4,9 @@ mod daemon;
 mod fork;
 mod job;
 mod script;
+#[cfg_attr(target_os = "freebsd", path = "process/freebsd.rs")]
+#[cfg_attr(target_os = "linux", path = "process/linux.rs")]
+mod system;
 mod tally;
 
 pub use rustix::process::Signal;

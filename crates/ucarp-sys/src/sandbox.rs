@@ -6,24 +6,26 @@
 //! process or thread, signal or look at another process, make code out of data. Even a log socket cannot be opened anew,
 //! and `/proc` cannot be read.
 //!
-//! Each layer holds without the others: an unprivileged user without capabilities, Landlock, and a list of the system
-//! calls that work. A kernel or container that lacks one of them gets the rest, and the [`Report`] says so.
+//! Each layer holds without the others: on Linux an unprivileged user without capabilities, Landlock, and a list of the
+//! system calls that work; on FreeBSD an unprivileged user, and capability mode. A kernel or container that lacks one of
+//! them gets the rest, and the [`Report`] says so.
 
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod calls;
 mod identity;
+#[cfg(target_os = "linux")]
 mod landlock;
+#[cfg_attr(target_os = "freebsd", path = "sandbox/freebsd.rs")]
+#[cfg_attr(target_os = "linux", path = "sandbox/linux.rs")]
+mod system;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 use std::fmt;
 use std::io;
 
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, getppid, getrlimit, parent_process_death_signal, set_dumpable_behavior,
-    set_parent_process_death_signal, setrlimit,
-};
-use rustix::thread::set_no_new_privs;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::process::require_one_thread;
 pub use identity::{User, lookup_user, unprivileged_user};
@@ -39,6 +41,9 @@ pub struct Sandbox {
     pub user: Option<User>,
     /// How many descriptors may be open beyond the highest one that is open now.
     pub spare_descriptors: u32,
+    /// Whether it has to send to addresses that it names itself, as to unicast peers. FreeBSD has no capability mode for
+    /// such a process; Linux makes no difference.
+    pub names_destinations: bool,
 }
 
 /// What came of it, for one line of the log.
@@ -115,13 +120,8 @@ pub fn enter(sandbox: &Sandbox) -> Result<Report, SandboxError> {
     require_one_thread("enter the sandbox").map_err(SandboxError::Threads)?;
     let mut report = Report::default();
     limit_resources(sandbox.spare_descriptors, &mut report)?;
-    identity::give_up(sandbox.user.as_ref(), &mut report)?;
-    set_no_new_privs(true).map_err(refused("rule out new privileges"))?;
-    report.holds("no new privileges");
-    // After the change of the user, which sets it, too. Not even a process of the same user can look inside now.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide the memory"))?;
-    landlock::restrict(&mut report);
-    restrict_calls(&mut report)?;
+    system::give_up(sandbox.user.as_ref(), &mut report)?;
+    system::confine(sandbox, &mut report)?;
     Ok(report)
 }
 
@@ -135,26 +135,15 @@ pub fn enter(sandbox: &Sandbox) -> Result<Report, SandboxError> {
 pub fn renounce(user: Option<&User>) -> Result<Report, SandboxError> {
     require_one_thread("give up its rights").map_err(SandboxError::Threads)?;
     let mut report = Report::default();
-    let bond = parent_process_death_signal().map_err(refused("ask what ends it"))?;
-    let parent = getppid();
     lower(Resource::Core, 0)?;
-    identity::give_up(user, &mut report)?;
-    set_no_new_privs(true).map_err(refused("rule out new privileges"))?;
-    report.holds("no new privileges");
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide the memory"))?;
-    if bond.is_some() {
-        // The kernel forgets it with the change of the user.
-        set_parent_process_death_signal(bond).map_err(refused("die with its parent"))?;
-        if getppid() != parent {
-            return Err(refused("die with its parent, which has died")(rustix::io::Errno::SRCH));
-        }
-    }
+    system::renounce(user, &mut report)?;
     Ok(report)
 }
 
 /// No core dump, as there are keys in it; no new process or thread; a bounded number of descriptors.
 fn limit_resources(spare_descriptors: u32, report: &mut Report) -> Result<(), SandboxError> {
-    let descriptors = highest_descriptor().map_err(refused("list its descriptors"))? + 1 + u64::from(spare_descriptors);
+    let descriptors =
+        system::highest_descriptor().map_err(refused("list its descriptors"))? + 1 + u64::from(spare_descriptors);
     lower(Resource::Core, 0)?;
     lower(Resource::Nproc, 0)?;
     report.holds(format!("at most {} descriptors", lower(Resource::Nofile, descriptors)?));
@@ -167,23 +156,4 @@ fn lower(resource: Resource, limit: u64) -> Result<u64, SandboxError> {
     let both = Rlimit { current: Some(limit), maximum: Some(limit) };
     setrlimit(resource, both).map_err(refused("lower a resource limit"))?;
     Ok(limit)
-}
-
-fn highest_descriptor() -> io::Result<u64> {
-    let mut highest = 0;
-    for entry in std::fs::read_dir("/proc/self/fd")? {
-        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        highest = highest.max(number.unwrap_or(0));
-    }
-    Ok(highest)
-}
-
-#[cfg(target_pointer_width = "64")]
-use calls::restrict as restrict_calls;
-
-/// Where the list of system calls was never tried.
-#[cfg(not(target_pointer_width = "64"))]
-fn restrict_calls(report: &mut Report) -> Result<(), SandboxError> {
-    report.lacks("seccomp (not on 32 bits)");
-    Ok(())
 }

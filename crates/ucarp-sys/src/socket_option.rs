@@ -3,9 +3,11 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+#[cfg(target_os = "linux")]
 use crate::filter::Program;
 
 /// Makes `filter` decide what the socket receives from now on; one that is there is replaced in one step.
+#[cfg(target_os = "linux")]
 pub(crate) fn attach_filter(fd: BorrowedFd<'_>, filter: &Program) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: u16::try_from(filter.0.len()).expect("a filter has far fewer than 65,536 instructions"),
@@ -17,12 +19,14 @@ pub(crate) fn attach_filter(fd: BorrowedFd<'_>, filter: &Program) -> io::Result<
 }
 
 /// Sees to it that nobody, not this process either, can change the filter any more.
+#[cfg(target_os = "linux")]
 pub(crate) fn lock_filter(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_number(fd, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, 1)
 }
 
 /// Asks for a receive buffer of this size. With `CAP_NET_ADMIN` it may exceed `net.core.rmem_max`; without, it is as
 /// large as that at most, and so it is for the root of a user namespace. The kernel doubles the number for its own needs.
+#[cfg(target_os = "linux")]
 pub(crate) fn set_receive_buffer(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
     set_number(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)

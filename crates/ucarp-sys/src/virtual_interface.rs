@@ -24,6 +24,9 @@ use netlink_packet_route::link::{
 use crate::link::{self, Link};
 use crate::netlink::{Connection, Failure, NetlinkError};
 
+/// Whether this system has such interfaces.
+pub const SUPPORTED: bool = true;
+
 /// How the alias of every interface begins that [`create`] makes.
 const MARK: &str = "ucarp ";
 /// The group in which interfaces are put that are to be removed together. It means nothing else.

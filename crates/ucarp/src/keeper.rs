@@ -14,7 +14,7 @@ use std::time::Duration;
 use carp_core::time::Instant;
 use log::error;
 use ucarp_sys::address::{self, Assignment, Found, Lease, Scope};
-use ucarp_sys::netlink::{Connection, Failure, NetlinkError};
+use ucarp_sys::kernel::{Connection, Failure, KernelError};
 
 use crate::protocol::HostNumber;
 use crate::settings::{self, HostSettings, Mac, Native, VirtualAddress};
@@ -294,7 +294,7 @@ impl Keeper {
     /// # Errors
     ///
     /// As [`Keeper::addresses`].
-    pub fn verify(&mut self, now: Instant) -> Result<Vec<(HostNumber, IpAddr)>, NetlinkError> {
+    pub fn verify(&mut self, now: Instant) -> Result<Vec<(HostNumber, IpAddr)>, KernelError> {
         if self.owners.is_empty() {
             return Ok(Vec::new());
         }
@@ -330,7 +330,7 @@ impl Keeper {
     /// # Errors
     ///
     /// The kernel does not tell, or the list changes so fast that it cannot be read.
-    pub fn addresses(&mut self) -> Result<Vec<Found>, NetlinkError> {
+    pub fn addresses(&mut self) -> Result<Vec<Found>, KernelError> {
         connection(&mut self.connection).map_or(Ok(Vec::new()), address::list)
     }
 

@@ -16,7 +16,7 @@ use ucarp_sys::poll;
 use crate::options::Facility;
 
 /// The socket on which the system's log daemon listens.
-const SYSLOG_SOCKET: &str = "/dev/log";
+const SYSLOG_SOCKET: &str = if cfg!(target_os = "linux") { "/dev/log" } else { "/var/run/log" };
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

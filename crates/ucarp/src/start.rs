@@ -13,8 +13,8 @@ use carp_core::node::LinkState;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::CARP_GROUP_V6;
 use log::{debug, error, info, log, warn};
+use ucarp_sys::kernel::KernelError;
 use ucarp_sys::monitor::Monitor;
-use ucarp_sys::netlink::NetlinkError;
 use ucarp_sys::signals::{self, Signal, Signals};
 use ucarp_sys::{link, process};
 
@@ -39,10 +39,10 @@ const CONFIGURATION_REFUSED: u8 = 1;
 enum SetupError {
     #[error("No usable network interface found: name one with -i")]
     NoInterface,
-    #[error("Unable to find MAC address of [{0}]: no such interface; `ip link` lists those that exist")]
+    #[error("Unable to find MAC address of [{0}]: no such interface; `{LIST_OF_LINKS}` lists those that exist")]
     UnknownInterface(String),
     #[error("Unable to ask the kernel for its interfaces: {0}")]
-    Links(#[from] NetlinkError),
+    Links(#[from] KernelError),
     #[error("Unable to open interface [{name}]: {source}{}", remedy(.source))]
     Port { name: String, source: io::Error },
     #[error("Unable to watch links: {0}")]
@@ -57,8 +57,15 @@ enum SetupError {
     Daemon(io::Error),
 }
 
+/// What an administrator types to see the interfaces.
+const LIST_OF_LINKS: &str = if cfg!(target_os = "linux") { "ip link" } else { "ifconfig" };
+
 fn remedy(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::PermissionDenied { " (run as root or give CAP_NET_RAW)" } else { "" }
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if cfg!(target_os = "linux") => " (run as root or give CAP_NET_RAW)",
+        io::ErrorKind::PermissionDenied => " (run as root)",
+        _ => "",
+    }
 }
 
 /// Runs the daemon of a command line and returns its exit status.

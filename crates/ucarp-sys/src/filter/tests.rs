@@ -21,6 +21,16 @@ pub(super) const LOOPBACK: u32 = 5;
 /// The link that all frames come in on.
 const LINK: u32 = 7;
 
+/// What FreeBSD gets of [`advertisements`].
+pub(crate) fn of_the_frame_alone(vhid: u8) -> Program {
+    assemble(&conditions(&VhidSet::from_iter([vhid]), CARP_BYTES))
+}
+
+/// Whether a program keeps a frame that nothing but its bytes is known of.
+pub(crate) fn accepts(program: &Program, frame: &[u8]) -> bool {
+    run(program, frame, u32::MAX, u32::MAX) > 0
+}
+
 /// Runs a program as the kernel would and returns how many octets of the frame it keeps.
 pub(super) fn run(program: &Program, frame: &[u8], packet_type: u32, vlan_tag: u32) -> u32 {
     let load = |offset: u32, size: usize| -> Option<u32> {

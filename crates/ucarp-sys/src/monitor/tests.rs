@@ -1,4 +1,4 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -81,8 +81,9 @@ fn addresses_come_and_go() {
             remove_address(&mut connection);
             let events = until(&mut monitor, |event| matches!(event, Event::AddressRemoved { .. }));
             let address = ADDRESS.into();
-            let by = connection.port();
-            assert_ne!(by, 0, "the kernel's own");
+            let port = connection.port();
+            assert_ne!(port, 0, "the kernel's own");
+            let by = Some(Requester(port));
             assert_eq!(
                 events,
                 [Event::AddressAdded { index: 1, address }, Event::AddressRemoved { index: 1, address, by }]
@@ -127,8 +128,8 @@ fn renewals_do_not_wake_the_reader() {
             events.retain(|event| !matches!(event, Event::LinkChanged(_)));
             let expected = [
                 Event::AddressAdded { index: 1, address: another },
-                Event::AddressRemoved { index: 1, address: ours[0].address, by: connection.port() },
-                Event::AddressRemoved { index: 1, address: ours[1].address, by: 0 },
+                Event::AddressRemoved { index: 1, address: ours[0].address, by: Some(Requester(connection.port())) },
+                Event::AddressRemoved { index: 1, address: ours[1].address, by: None },
             ];
             if marked {
                 assert_eq!(events, expected);

@@ -8,6 +8,8 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::PipeFlags;
 use rustix::process::{chdir, setsid};
 
+use super::require_one_thread;
+
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +69,7 @@ impl Readiness {
 /// error may be returned in a process already forked; the caller prints it and exits, and the first process then exits
 /// with status 2.
 pub fn daemonize() -> io::Result<Readiness> {
-    require_one_thread()?;
+    require_one_thread("become a daemon")?;
     // What is buffered now would be written twice.
     io::stdout().flush()?;
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
@@ -83,14 +85,6 @@ pub fn daemonize() -> io::Result<Readiness> {
     }
     chdir("/")?;
     Ok(Readiness { pipe: writer })
-}
-
-fn require_one_thread() -> io::Result<()> {
-    let threads = std::fs::read_dir("/proc/self/task")?.count();
-    if threads == 1 {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("cannot become a daemon with {threads} threads: do so before starting them")))
 }
 
 /// Waits for the daemon's exit status.

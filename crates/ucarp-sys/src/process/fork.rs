@@ -1,15 +1,14 @@
 //! A second process of the daemon.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, pidfd_send_signal, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Exit;
+use super::system::{self, Watch};
 
 /// Exit status of a child that panicked: that of any Rust program.
 const PANICKED: u8 = 101;
@@ -20,7 +19,7 @@ const PANICKED: u8 = 101;
 #[derive(Debug)]
 pub struct Child {
     pid: Pid,
-    pidfd: OwnedFd,
+    watch: Watch,
     exit: Option<Exit>,
 }
 
@@ -49,8 +48,8 @@ pub fn fork_child(child: impl FnOnce() -> u8) -> io::Result<Child> {
         }
         pid => Pid::from_raw(pid).expect("a new process has a pid"),
     };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) => Ok(Child { pid, pidfd, exit: None }),
+    match Watch::new(pid) {
+        Ok(watch) => Ok(Child { pid, watch, exit: None }),
         // It has ended already, and `SIGCHLD` is ignored.
         Err(Errno::SRCH) => Err(Errno::SRCH.into()),
         Err(error) => {
@@ -74,7 +73,10 @@ impl Child {
     ///
     /// `EPERM` if the child has taken another user's identity and this process has no privileges.
     pub fn kill(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(&self.pidfd, signal) {
+        if self.exit.is_some() {
+            return Ok(());
+        }
+        match self.watch.kill(signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -88,12 +90,7 @@ impl Child {
     /// it ended.
     pub fn try_wait(&mut self) -> io::Result<Option<Exit>> {
         if self.exit.is_none() {
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-            let ended = retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd.as_fd()), options))?;
-            self.exit = ended.map(|status| match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, signal) => Exit::Signal(signal.expect("what has ended and did not exit was killed")),
-            });
+            self.exit = self.watch.try_wait()?;
         }
         Ok(self.exit)
     }
@@ -110,9 +107,9 @@ pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     kept.sort_unstable();
     let mut first = 3;
     for last in kept.into_iter().map(|fd| fd - 1).chain([u32::MAX]) {
-        // SAFETY: the caller does not use what is closed, and what it keeps is not in the range.
-        if first <= last && unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
-            return Err(io::Error::last_os_error());
+        if first <= last {
+            // SAFETY: the caller does not use what is closed, and what it keeps is not in the range.
+            unsafe { system::close_range(first, last) }?;
         }
         first = last.saturating_add(2);
     }
@@ -122,16 +119,14 @@ pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
 /// Readable when the child has ended.
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.watch.as_fd()
     }
 }
 
 /// What follows concerns one thread only, or all but one.
 pub(crate) fn require_one_thread(to: &str) -> io::Result<()> {
-    let list = std::fs::read_dir("/proc/self/task").map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot {to} without counting threads: /proc/self/task: {error}"))
-    })?;
-    let threads = list.count();
+    let threads = system::count_threads()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot {to} without counting threads: {error}")))?;
     if threads == 1 {
         return Ok(());
     }

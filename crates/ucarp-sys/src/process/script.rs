@@ -225,7 +225,14 @@ impl Drop for Attributes {
     }
 }
 
-/// The set of no signal and the set of all.
+/// Signals whose action cannot be set: a C library may take it for an error to try.
+#[cfg(target_os = "linux")]
+const FIXED: &[libc::c_int] = &[libc::SIGKILL, libc::SIGSTOP];
+/// As elsewhere, and `SIGTHR` and `SIGLIBRT`, which belong to the C library.
+#[cfg(target_os = "freebsd")]
+const FIXED: &[libc::c_int] = &[libc::SIGKILL, libc::SIGSTOP, 32, 33];
+
+/// The set of no signal and the set of all whose action can be set.
 fn signal_sets() -> (libc::sigset_t, libc::sigset_t) {
     let mut none = MaybeUninit::uninit();
     let mut all = MaybeUninit::uninit();
@@ -233,6 +240,9 @@ fn signal_sets() -> (libc::sigset_t, libc::sigset_t) {
     unsafe {
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigfillset(all.as_mut_ptr());
+        for signal in FIXED {
+            libc::sigdelset(all.as_mut_ptr(), *signal);
+        }
         (none.assume_init(), all.assume_init())
     }
 }

@@ -1,4 +1,4 @@
-//! Who a process is, and what that allows: user, groups and capabilities.
+//! Who a process can be.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -6,14 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
-use rustix::io::Errno;
-use rustix::process::{Gid, Uid, geteuid};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
-    set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-};
-
-use super::{Report, SandboxError, refused};
+use super::SandboxError;
 
 /// Users that are tried when none is named: the daemon's own, and the one that every system has.
 ///
@@ -113,69 +106,10 @@ fn lookup(name: &CStr, strings: &mut [libc::c_char]) -> Result<Option<(u32, u32)
     }
 }
 
-/// Becomes the user, and is left without any capability.
-pub(super) fn give_up(user: Option<&User>, report: &mut Report) -> Result<(), SandboxError> {
-    // While there still is the capability that this needs.
-    empty_bounding_set(report)?;
-    match user {
-        Some(user) => become_user(user, report)?,
-        None => report.lacks(format!("another user (stays uid {})", geteuid().as_raw())),
-    }
-    // Refused by kernels before Linux 4.3, which have no such set.
-    let _ = clear_ambient_capability_set();
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
-        .map_err(refused("drop all capabilities"))?;
-    report.holds("no capabilities");
-    Ok(())
-}
-
-/// Sees to it that no program that is executed can bring capabilities back. Without the privilege it stays; there is
-/// `no_new_privs` for that, too.
-fn empty_bounding_set(report: &mut Report) -> Result<(), SandboxError> {
-    for capability in 0..u64::BITS {
-        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << capability)) {
-            Ok(()) => {}
-            Err(Errno::PERM) => {
-                report.lacks("an empty capability bounding set (no privilege to change it)");
-                break;
-            }
-            // The kernel has no capability of this number, nor of a higher one.
-            Err(Errno::INVAL) => break,
-            Err(error) => return Err(refused("empty the capability bounding set")(error)),
-        }
-    }
-    Ok(())
-}
-
-fn become_user(user: &User, report: &mut Report) -> Result<(), SandboxError> {
+/// Whether a user is one that protects.
+pub(super) fn require_unprivileged(user: &User) -> Result<(), SandboxError> {
     if user.uid == 0 || [user.uid, user.gid].contains(&NO_CHANGE) {
         return Err(SandboxError::Privileged { user: user.clone() });
-    }
-    let own = capabilities(None).map_err(refused("read its capabilities"))?.effective;
-    if !own.contains(CapabilitySet::SETUID | CapabilitySet::SETGID) {
-        match geteuid().as_raw() {
-            uid if uid == user.uid => report.holds(format!("user {user}")),
-            uid => report.lacks(format!("user {user} (stays uid {uid}: no privilege to change it)")),
-        }
-        return Ok(());
-    }
-    // The groups first: there is no privilege to change them afterwards.
-    match set_thread_groups(&[]) {
-        Ok(()) => {}
-        Err(Errno::PERM) => report.lacks("empty supplementary groups (the user namespace forbids a change)"),
-        Err(error) => return Err(refused("drop the supplementary groups")(error)),
-    }
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    match set_thread_res_gid(gid, gid, gid) {
-        Ok(()) => {}
-        Err(Errno::INVAL) => report.lacks(format!("group {} (not in this user namespace)", user.gid)),
-        Err(error) => return Err(refused("change the group")(error)),
-    }
-    match set_thread_res_uid(uid, uid, uid) {
-        Ok(()) => report.holds(format!("user {user}")),
-        Err(Errno::INVAL) => report.lacks(format!("user {user} (not in this user namespace)")),
-        Err(error) => return Err(refused("change the user")(error)),
     }
     Ok(())
 }

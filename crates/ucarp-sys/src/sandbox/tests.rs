@@ -35,7 +35,8 @@ fn users_are_found_by_name() {
 fn a_process_with_other_threads_does_not_enter() {
     let (end, wait) = mpsc::channel::<()>();
     let other = thread::spawn(move || wait.recv());
-    let error = enter(&Sandbox { user: None, spare_descriptors: 0 }).unwrap_err().to_string();
+    let error =
+        enter(&Sandbox { user: None, spare_descriptors: 0, names_destinations: false }).unwrap_err().to_string();
     drop(end);
     other.join().unwrap().unwrap_err();
     assert!(error.starts_with("cannot enter the sandbox with "), "{error}");

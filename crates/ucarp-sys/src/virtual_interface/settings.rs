@@ -98,6 +98,18 @@ pub fn apply_to_parent(parent: &str) -> Result<Vec<(Setting, String)>, SysctlErr
     Ok(changed)
 }
 
+/// Puts back what [`apply_to_parent`] has changed.
+///
+/// # Errors
+/// A setting cannot be written; the rest are put back all the same.
+pub fn restore(parent: &str, changed: &[(Setting, String)]) -> Result<(), SysctlError> {
+    let mut outcome = Ok(());
+    for (setting, before) in changed {
+        outcome = sysctl::write(setting.family, parent, setting.key, before).and(outcome);
+    }
+    outcome
+}
+
 /// Which of these settings an interface does not have, counting what `all` says.
 ///
 /// # Errors

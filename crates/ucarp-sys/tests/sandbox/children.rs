@@ -44,7 +44,7 @@ pub(crate) fn in_child(work: impl FnOnce()) {
 
 /// The sandbox of an unprivileged user.
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox { user: unprivileged_user().unwrap(), spare_descriptors: SPARE_DESCRIPTORS }
+    Sandbox { user: unprivileged_user().unwrap(), spare_descriptors: SPARE_DESCRIPTORS, names_destinations: false }
 }
 
 /// Enters the sandbox as an unprivileged user.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use carp_core::election::TieRule;
 use carp_core::host::{Authentication, HoldDown, Policy};
 use carp_core::timing::Interval;
+use ucarp_sys::virtual_interface;
 
 use super::document::Entry;
 use super::effect::Shape;
@@ -266,6 +267,10 @@ fn check_holding(host: &Merged<'_>, settings: &HostSettings, findings: &mut Find
     let deciders = [KeyId::Hold, KeyId::Mac, KeyId::Up, KeyId::Down];
     if host.is_faulty(&deciders) || host.broken {
         return;
+    }
+    if matches!(settings.mac, Mac::Virtual { .. }) && !virtual_interface::SUPPORTED {
+        let message = "`mac = \"virtual\"` is not possible on this system: use `mac = \"interface\"`";
+        findings.error(host.site(KeyId::Mac), message).tell();
     }
     let Holding::Native(native) = &settings.holding else {
         if matches!(settings.mac, Mac::Virtual { .. }) {

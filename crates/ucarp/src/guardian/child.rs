@@ -20,6 +20,7 @@ use crate::engine::{Engine, Line};
 use crate::logging;
 use crate::protocol::{LONGEST_DATAGRAM, Order, Orders, Report, write_reports};
 use crate::scripts::Action;
+use crate::settings::Transport;
 
 /// The engine reports at least as often as this.
 const LONGEST_BEAT: Duration = Duration::from_secs(10);
@@ -87,10 +88,10 @@ enum Kind {
 }
 
 impl Kind {
-    fn start(split: bool, line: Line) -> io::Result<Self> {
+    fn start(split: bool, unicast: bool, line: Line) -> io::Result<Self> {
         let guardian = std::process::id();
         if split {
-            process::fork_child(|| work(guardian, line)).map(Self::Process)
+            process::fork_child(|| work(guardian, unicast, line)).map(Self::Process)
         } else {
             let builder = thread::Builder::new().name("engine".into());
             builder.spawn(|| Engine::new(line).run()).map(Self::Thread)
@@ -227,11 +228,11 @@ impl Child {
         }
     }
 
-    fn launch(&mut self, split: bool) -> io::Result<()> {
+    fn launch(&mut self, split: bool, unicast: bool) -> io::Result<()> {
         let (channel, other) = Channel::pair()?;
         let tally = Tally::new()?;
         let line = Line { channel: other, tally: tally.try_clone()?, termination: None };
-        let engine = Kind::start(split, line)?;
+        let engine = Kind::start(split, unicast, line)?;
         let (started, last_beat) = (now(), now());
         let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
         let (beat, read, closed) = (LONGEST_BEAT, false, false);
@@ -275,14 +276,14 @@ impl Child {
     }
 }
 
-fn enter_sandbox() -> Result<sandbox::Report, sandbox::SandboxError> {
+fn enter_sandbox(unicast: bool) -> Result<sandbox::Report, sandbox::SandboxError> {
     // Without an unprivileged user there is less that protects, and the report says so.
     let user = sandbox::unprivileged_user().ok().flatten();
-    sandbox::enter(&Sandbox { user, spare_descriptors: SPARE_DESCRIPTORS })
+    sandbox::enter(&Sandbox { user, spare_descriptors: SPARE_DESCRIPTORS, names_destinations: unicast })
 }
 
 /// What the child does.
-fn work(guardian: u32, mut line: Line) -> u8 {
+fn work(guardian: u32, unicast: bool, mut line: Line) -> u8 {
     // The guardian's handlers would write to its pipe.
     signals::ignore_all();
     logging::hang_up();
@@ -300,7 +301,7 @@ fn work(guardian: u32, mut line: Line) -> u8 {
         }),
         Err(error) => warn!("Unable to share the log: {error}"),
     }
-    match enter_sandbox() {
+    match enter_sandbox(unicast) {
         Ok(report) => info!("The engine, process {}, is confined: {report}", std::process::id()),
         Err(error) => {
             error!("The engine cannot be confined, and must not run unconfined: {error}");
@@ -313,7 +314,8 @@ fn work(guardian: u32, mut line: Line) -> u8 {
 impl Guardian {
     /// Starts an engine and tells it everything.
     pub(super) fn launch(&mut self, now: Instant) {
-        if let Err(error) = self.child.launch(self.parts.split) {
+        let unicast = self.hosts.values().any(|hosted| matches!(hosted.settings.transport, Transport::Unicast { .. }));
+        if let Err(error) = self.child.launch(self.parts.split, unicast) {
             error!("Unable to start the engine: {error}");
             self.child.replace(now, now);
             return;

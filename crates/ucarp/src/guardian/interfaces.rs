@@ -12,8 +12,7 @@ use log::warn;
 use ucarp_sys::address::Found;
 use ucarp_sys::channel::MOST_FDS;
 use ucarp_sys::link;
-use ucarp_sys::monitor::{Event, Monitor};
-use ucarp_sys::sysctl;
+use ucarp_sys::monitor::{Event, Monitor, Requester};
 
 use super::hosts::Hosted;
 use super::{Guardian, RETRY, link_id, now};
@@ -24,8 +23,8 @@ use crate::scripts::Action;
 /// The least time between two looks at all addresses.
 const SOURCES: Duration = Duration::from_millis(100);
 
-/// Addresses that were removed, each with the process that asked for it; 0 is the kernel itself.
-pub(super) type Removals = BTreeMap<IpAddr, u32>;
+/// Addresses that were removed, each with who asked for it where that is known.
+pub(super) type Removals = BTreeMap<IpAddr, Option<Requester>>;
 
 impl Guardian {
     /// Reads what has changed about links and addresses. Returns which addresses that are held may be gone, with the
@@ -259,11 +258,10 @@ impl Guardian {
     pub(super) fn local(&self, hosted: &Hosted, candidates: &[Found]) -> Local {
         let interface = &self.interfaces[hosted.interface];
         let (v4, v6) = interface.sources(candidates);
-        let forwarding = sysctl::read(sysctl::Family::Ipv6, interface.name(), "forwarding");
         Local {
             v4: hosted.settings.source_v4.or(v4).unwrap_or(Ipv4Addr::UNSPECIFIED),
             v6: hosted.settings.source_v6.or(v6),
-            router: forwarding.is_ok_and(|value| value.trim() == "1"),
+            router: link::forwards_ipv6(interface.name()),
         }
     }
 

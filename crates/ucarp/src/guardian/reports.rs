@@ -1,7 +1,5 @@
 //! Doing what the engine asks for, as far as it may ask: addresses and scripts of the virtual hosts that are configured.
 
-use std::fs;
-
 use carp_core::election::State;
 use carp_core::node::Command;
 use carp_core::time::Instant;
@@ -153,22 +151,11 @@ impl Guardian {
         for (host, address) in missing {
             let kind = "Virtual address removed by somebody else";
             if self.complaints.is_news(now, Subject { host: Some(host), kind, sender: Some(address) }) {
-                let by = removals.get(&address).filter(|_| address.is_ipv4()).map(|port| requester(*port));
-                let by = by.unwrap_or_else(|| "by whom is not known".into());
+                let by = removals.get(&address).copied().flatten();
+                let by = by.map_or_else(|| "by whom is not known".into(), |requester| requester.to_string());
                 warn!("{}{kind} ({by}): putting {address} back", self.who(host));
             }
             self.child.order(&Order::Missing { host });
         }
-    }
-}
-
-/// Who asked the kernel for something, as far as that can be known: the number is that of a process as a rule.
-fn requester(port: u32) -> String {
-    if port == 0 {
-        return "by the kernel: its lifetime was over, or the interface lost it".into();
-    }
-    match fs::read_to_string(format!("/proc/{port}/comm")) {
-        Ok(name) => format!("by process {port}, {}", name.trim()),
-        Err(_) => format!("by process {port}, which has ended"),
     }
 }

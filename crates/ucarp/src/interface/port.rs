@@ -111,9 +111,9 @@ impl Port {
             unicast_v4: self.unicast_v4.is_some(),
             unicast_v6: self.unicast_v6.is_some(),
         };
-        let packet = self.v4.iter().chain(&self.v6).map(AsFd::as_fd);
-        let raw = self.unicast_v4.iter().chain(&self.unicast_v6).map(AsFd::as_fd);
-        let copies = packet.chain(raw).map(|fd| fd.try_clone_to_owned()).collect::<io::Result<_>>()?;
+        let packet = self.v4.iter().chain(&self.v6).map(PacketSocket::share);
+        let raw = self.unicast_v4.iter().chain(&self.unicast_v6).map(|socket| socket.as_fd().try_clone_to_owned());
+        let copies = packet.chain(raw).collect::<io::Result<_>>()?;
         Ok((sockets, copies))
     }
 

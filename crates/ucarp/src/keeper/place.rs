@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use carp_core::wire::frame;
 use log::{error, info, warn};
+use ucarp_sys::kernel::Connection;
 use ucarp_sys::link::Link;
-use ucarp_sys::netlink::Connection;
-use ucarp_sys::sysctl;
 use ucarp_sys::virtual_interface::settings::{self as needed, Setting};
 use ucarp_sys::virtual_interface::{self, VirtualInterface};
 
@@ -197,10 +196,8 @@ impl Parents {
     /// Puts the settings back on interfaces that have no virtual ones any more.
     pub(super) fn restore_unless(&mut self, is_used: impl Fn(&str) -> bool) {
         for (parent, changed) in self.0.extract_if(.., |parent, _| !is_used(parent)) {
-            for (setting, before) in changed {
-                if let Err(failure) = sysctl::write(setting.family, &parent, setting.key, &before) {
-                    warn!("{failure}");
-                }
+            if let Err(failure) = needed::restore(&parent, &changed) {
+                warn!("{failure}");
             }
         }
     }

@@ -1,0 +1,3 @@
+//! Linux: routing netlink.
+
+pub use crate::netlink::{Connection, Failure, NetlinkError as KernelError};

@@ -46,7 +46,17 @@ pub(crate) fn target() -> io::Result<PathBuf> {
 ///
 /// Cargo cannot be run.
 pub(crate) fn build(arguments: &[&str]) -> io::Result<bool> {
-    Ok(cargo().arg("build").args(arguments).status()?.success())
+    build_with(arguments, &[])
+}
+
+/// As [`build`], with more environment.
+///
+/// # Errors
+///
+/// Cargo cannot be run.
+pub(crate) fn build_with(arguments: &[&str], environment: &[(&str, OsString)]) -> io::Result<bool> {
+    let environment = environment.iter().map(|(name, value)| (name, value));
+    Ok(cargo().arg("build").args(arguments).envs(environment).status()?.success())
 }
 
 /// As [`build`], with the C library inside of the programs. Needs `--target`, so that what the compiler runs is not.

@@ -79,17 +79,28 @@ pub(crate) fn missing() -> Vec<&'static Tool> {
 /// apt-get cannot be run.
 pub(crate) fn install_missing() -> io::Result<Vec<&'static Tool>> {
     let wanted = missing();
-    let able = rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists();
-    if wanted.is_empty() || !able {
+    if wanted.is_empty() {
         return Ok(wanted);
     }
-    let packages: Vec<_> = wanted.iter().map(|tool| tool.package).collect();
+    install(&wanted.iter().map(|tool| tool.package).collect::<Vec<_>>())?;
+    Ok(missing())
+}
+
+/// Installs packages, if this is root on Debian.
+///
+/// # Errors
+///
+/// apt-get cannot be run.
+pub(crate) fn install(packages: &[&str]) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() || !Path::new("/etc/debian_version").exists() {
+        return Ok(());
+    }
     println!("installing {}", packages.join(" "));
     if apt_get(&["update", "-q"])? {
         let options = ["install", "-y", "-q", "--no-install-recommends"];
-        apt_get(&[options.as_slice(), &packages].concat())?;
+        apt_get(&[options.as_slice(), packages].concat())?;
     }
-    Ok(missing())
+    Ok(())
 }
 
 fn apt_get(arguments: &[&str]) -> io::Result<bool> {

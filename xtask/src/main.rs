@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod dist;
 mod failures;
+mod freebsd;
 mod fuzz;
 mod install;
 mod sim;
@@ -31,6 +32,8 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   fuzz [--minutes N | --seconds N] [TARGET...]
                               fuzz targets, all unless named, for a minute each unless told otherwise; wants a nightly
                               compiler, and cargo-fuzz, which it installs where CI is set
+  freebsd [--check]           binaries for x86_64-unknown-freebsd, on Debian; installs its compiler and a linker if they
+                              are missing. --check only sees that they can be built and linked, as fast as possible
   deny [--advisories]         licences, duplicates and origins of all dependencies by the rules of deny.toml, and with
                               --advisories known vulnerabilities, whose list comes from the network; wants cargo-deny,
                               which it installs where CI is set
@@ -76,6 +79,7 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("sim", _) => Err(sim::run(rest).into()),
         ("deny", arguments) => Ok(deny::run(arguments)?),
         ("dist", arguments) => Ok(dist::run(arguments)?),
+        ("freebsd", arguments) => Ok(freebsd::run(arguments)?),
         ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
         ("bench", ["flood", options @ ..]) => Ok(bench::flood::run(options)?),

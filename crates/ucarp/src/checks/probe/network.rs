@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use carp_core::wire::arp::{self, Operation};
 use carp_core::wire::{MacAddr, ndp};
+use ucarp_sys::kernel::Connection;
 use ucarp_sys::link::{self, Link};
-use ucarp_sys::netlink::Connection;
 use ucarp_sys::probe::{ArpSocket, Echo, NeighbourSocket};
 use ucarp_sys::route;
 

@@ -13,6 +13,7 @@ mod doctor;
 mod drill;
 mod events;
 mod explain;
+pub mod exporter;
 mod failure;
 #[cfg(test)]
 #[path = "../tests/fake/mod.rs"]

@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo;
+
 /// Something from outside the workspace that tests use.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Tool {
@@ -21,9 +23,11 @@ enum Probe {
     Program(&'static str),
     /// A library that faketime preloads.
     Faketime,
+    /// A program of this name, for which the package is only unpacked: installed, it would start a service.
+    Unpacked(&'static str),
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 11] = [
     Tool { package: "ucarp", probe: Probe::Program("ucarp") },
     Tool { package: "mandoc", probe: Probe::Program("mandoc") },
     Tool { package: "iproute2", probe: Probe::Program("ip") },
@@ -33,6 +37,8 @@ const TOOLS: [Tool; 9] = [
     Tool { package: "mmdebstrap", probe: Probe::Program("mmdebstrap") },
     Tool { package: "lintian", probe: Probe::Program("lintian") },
     Tool { package: "frr", probe: Probe::Program("vtysh") },
+    Tool { package: "chromium", probe: Probe::Program("chromium") },
+    Tool { package: "prometheus", probe: Probe::Unpacked("promtool") },
 ];
 
 /// Where system programs are, which a user's PATH may leave out.
@@ -47,6 +53,7 @@ impl Tool {
                 .flatten()
                 .flatten()
                 .any(|architecture| architecture.path().join("faketime/libfaketime.so.1").is_file()),
+            Probe::Unpacked(name) => find_unpacked(name).is_some(),
         }
     }
 }
@@ -56,6 +63,17 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(SYSTEM.iter().map(Into::into));
     directories.map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// Where packages are unpacked that are not installed.
+fn unpacked() -> io::Result<PathBuf> {
+    Ok(cargo::target()?.join("debian"))
+}
+
+/// Where a program is that need not be installed.
+pub(crate) fn find_unpacked(program: &str) -> Option<PathBuf> {
+    let own = unpacked().ok()?.join("usr/bin").join(program);
+    find(program).or_else(|| own.is_file().then_some(own))
 }
 
 /// The version of an installed package.
@@ -82,8 +100,40 @@ pub(crate) fn install_missing() -> io::Result<Vec<&'static Tool>> {
     if wanted.is_empty() {
         return Ok(wanted);
     }
-    install(&wanted.iter().map(|tool| tool.package).collect::<Vec<_>>())?;
+    let (to_unpack, to_install): (Vec<&Tool>, Vec<&Tool>) =
+        wanted.iter().copied().partition(|tool| matches!(tool.probe, Probe::Unpacked(_)));
+    install(&to_install.iter().map(|tool| tool.package).collect::<Vec<_>>())?;
+    for tool in to_unpack {
+        unpack(tool.package)?;
+    }
     Ok(missing())
+}
+
+/// Unpacks a package and nothing else, if this is root on Debian: none of its scripts runs. The lists of packages have just
+/// been brought up to date.
+fn unpack(package: &str) -> io::Result<()> {
+    if !is_able() {
+        return Ok(());
+    }
+    let directory = unpacked()?;
+    fs::create_dir_all(&directory)?;
+    let fetched = Command::new("apt-get").args(["download", "-q", package]).current_dir(&directory).status();
+    if !fetched.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            Command::new("dpkg-deb").arg("-x").arg(&path).arg(&directory).status()?;
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is root on Debian.
+fn is_able() -> bool {
+    rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists()
 }
 
 /// Installs packages, if this is root on Debian.
@@ -92,7 +142,7 @@ pub(crate) fn install_missing() -> io::Result<Vec<&'static Tool>> {
 ///
 /// apt-get cannot be run.
 pub(crate) fn install(packages: &[&str]) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() || !Path::new("/etc/debian_version").exists() {
+    if !is_able() {
         return Ok(());
     }
     println!("installing {}", packages.join(" "));
@@ -118,5 +168,7 @@ mod tests {
     fn finds_a_program_that_every_system_has_and_misses_one_that_none_has() {
         assert!(Tool { package: "any", probe: Probe::Program("sh") }.is_there());
         assert!(!Tool { package: "any", probe: Probe::Program("no-such-program-of-ucarp-rs") }.is_there());
+        assert!(Tool { package: "any", probe: Probe::Unpacked("sh") }.is_there(), "installed is as good as unpacked");
+        assert!(!Tool { package: "any", probe: Probe::Unpacked("no-such-program-of-ucarp-rs") }.is_there());
     }
 }

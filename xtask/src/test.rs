@@ -87,7 +87,9 @@ pub(crate) fn run(extent: Extent) -> io::Result<bool> {
     let mut report = Report::default();
     report.add("tests that need network namespaces", || Ok(cannot_make_namespaces()))?;
     report.add("lint of the manual page", || Ok(lacking(&missing, &["mandoc"])))?;
-    report.add("unit and integration tests", || patient_test(&workspace_targets()?, &[]))?;
+    report.add("the status page and its metrics", || Ok(lacking(&missing, &["chromium", "prometheus"])))?;
+    let promtool = debian::find_unpacked("promtool").map(|path| ("PROMTOOL", path.into_os_string()));
+    report.add("unit and integration tests", || patient_test(&workspace_targets()?, promtool.as_slice()))?;
     report.add("documentation tests", || cargo_test(&["--workspace".into(), "--doc".into()], &[]))?;
     report.add("release build", || Ok(as_one_test(cargo::build(&["--release", "-p", "ucarp"])?)))?;
     if extent == Extent::Everything {

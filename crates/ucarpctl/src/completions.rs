@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-/// The shells of Linux distributions and BSDs: each script is tested with the shell.
+/// The shells of Linux distributions and BSDs.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Shell {
     Bash,

@@ -63,8 +63,12 @@ impl Group {
         (process.output(), status.code())
     }
 
+    /// What the daemon was told, repetitions left out.
     fn changes(&self) -> Vec<String> {
-        self.daemon.world.lock().expect("nobody panics").changes.iter().map(|(method, _)| method.clone()).collect()
+        let world = self.daemon.world.lock().expect("nobody panics");
+        let mut changes: Vec<String> = world.changes.iter().map(|(method, _)| method.clone()).collect();
+        changes.dedup();
+        changes
     }
 }
 
@@ -96,6 +100,8 @@ impl Actor {
             };
             done += 1;
             match (method.as_str(), self.other) {
+                // It is told again when it takes long.
+                ("Promote", _) if self.is_master() => {}
                 ("Promote", _) => self.to_alpha(true),
                 (_, Other::DoesNothing) => self.away_and_back(),
                 ("HandOver", Other::TakesOver(_)) => self.tobeta(0),
@@ -107,6 +113,10 @@ impl Actor {
                 }
             }
         }
+    }
+
+    fn is_master(&self) -> bool {
+        self.daemon.world.lock().expect("nobody panics").hosts[0].state == State::Master
     }
 
     fn set(&self, change: impl FnOnce(&mut VirtualHost)) {

@@ -51,8 +51,6 @@ fn judge(chain: &Chain, has_unicast: bool, findings: &mut Vec<Finding>) {
     let place = format!("chain {name} of table {table} ({hook})");
     let mend = if table.starts_with("iptables") {
         format!("iptables -I {name} -p 112 -j ACCEPT")
-    } else if table.starts_with("netdev") || ["ingress", "egress"].contains(&hook.as_str()) {
-        format!("nft insert rule {table} {name} meta protocol ip ip protocol 112 accept")
     } else {
         format!("nft insert rule {table} {name} meta l4proto 112 accept")
     };

@@ -77,7 +77,8 @@ fn link(system: &System, interface: &str, needs: &Needs, findings: &mut Vec<Find
         findings.push(Finding::new(Level::Error, interface, "it is a loopback: no other host is there"));
     }
     if flags & MULTICAST == 0 && !needs.unicast {
-        let mend = format!("ip link set dev {interface} multicast on   # or give `peers`, for unicast");
+        let mend =
+            format!("ip link set dev {interface} multicast on   # or give `transport = \"unicast\"` and `peers`");
         findings.push(Finding::new(Level::Error, interface, "it does no multicast: nobody hears us").mended_by(mend));
     }
     if flags & NOARP != 0 && needs.ipv4 {

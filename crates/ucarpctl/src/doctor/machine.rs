@@ -99,7 +99,7 @@ fn hypervisor(system: &System, hosts: &[VirtualHost], findings: &mut Vec<Finding
     if let Some(cloud) = CLOUDS.iter().find(|cloud| machine.contains(*cloud)) {
         let text = format!(
             "this seems to be a machine of {cloud}: clouds carry no multicast, and deliver an address only to the machine that \
-             their API names; give `peers`, and move the address with an up script"
+             their API names; give `transport = \"unicast\"` and `peers`, and move the address with an up script"
         );
         let is_ready = !hosts.is_empty() && hosts.iter().all(|host| host.transport == "unicast");
         findings.push(Finding::new(if is_ready { Level::Note } else { Level::Warning }, "cloud", text));

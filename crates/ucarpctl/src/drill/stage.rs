@@ -20,6 +20,9 @@ use crate::look::{lasting, seconds};
 /// Between two looks at the daemon: the times of the report are as exact as this.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Before this host is told once more to take over.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Before anything is done: what does not answer now has nothing to lose.
 const REHEARSAL: Duration = Duration::from_millis(300);
 
@@ -115,10 +118,7 @@ impl Drill<'_> {
                 self.report.problem("this host is MASTER again: nobody else took over".to_owned());
                 return Ok(Takeover { since, who: "nobody".to_owned(), is_good: false });
             }
-            // While this host plays dead it does not hear, but its clients do.
-            let is_held = host.addresses.iter().any(|address| address.held == Some(true));
-            let answers = !is_held && self.prober.has_answered(0, since_left);
-            if host.master.is_some() || answers {
+            if host.master.is_some() || self.answers_from_elsewhere(&host, since_left) {
                 let who = self.new_master(&host);
                 self.note(format!("{who} has taken over"));
                 self.settle(since_left, true);
@@ -128,6 +128,14 @@ impl Drill<'_> {
         }
         self.report.problem(format!("nobody took over within {}", lasting_of(patience)));
         Ok(Takeover { since, who: "nobody".to_owned(), is_good: false })
+    }
+
+    /// While this host plays dead it does not hear, but its clients do.
+    fn answers_from_elsewhere(&self, host: &VirtualHost, since: Duration) -> bool {
+        let is_gone = host.addresses.iter().all(|address| address.held == Some(false));
+        // Whether scripts have removed it is not known here: then only a neighbour proves it.
+        let is_elsewhere = is_gone || self.plan.addresses.iter().any(|address| self.neighbour(*address).is_some());
+        is_elsewhere && self.prober.has_answered(0, since)
     }
 
     /// As its daemon calls itself, or else as its answers do.
@@ -196,10 +204,14 @@ impl Drill<'_> {
     fn back(&mut self) -> Result<(), Failure> {
         let since = self.prober.now();
         let patience = self.plan.patience() + self.plan.kill.unwrap_or_default();
-        // A host that plays dead has to live again first.
-        let alive = self.wait_for_state(patience, |host| matches!(host.state, State::Backup | State::Master))?;
+        // A host that played dead has to live again, and to hear the other one: it can displace only whom it knows.
+        let alive = self.wait_for_state(patience, |host| match host.state {
+            State::Master => true,
+            State::Backup => host.master.is_some(),
+            State::Init | State::Fault => false,
+        })?;
         let Some(host) = alive else {
-            self.report.problem(format!("this host was no BACKUP within {}", lasting_of(patience)));
+            self.report.problem(format!("this host has heard no master within {}", lasting_of(patience)));
             return Ok(());
         };
         if host.state != State::Master {
@@ -211,9 +223,22 @@ impl Drill<'_> {
                 return Ok(());
             }
             self.note("this host takes over".to_owned());
-            self.client.call(&Promote { virtual_host: Some(self.name.clone()), name: None })?;
+            self.promote(patience)?;
         }
         self.wait_for_return(since, patience)
+    }
+
+    /// Displaces the other host. One that has just come back may not have heard an advertisement yet that it could answer:
+    /// then it is told again.
+    fn promote(&mut self, patience: Duration) -> Result<(), Failure> {
+        let deadline = self.prober.now() + patience;
+        while self.prober.now() < deadline {
+            self.client.call(&Promote { virtual_host: Some(self.name.clone()), name: None })?;
+            if self.wait_for_state(AGAIN, |host| host.state == State::Master)?.is_some() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn wait_for_return(&mut self, since: Duration, patience: Duration) -> Result<(), Failure> {

@@ -63,7 +63,7 @@ fn only_the_hooks_of_devices_stop_multicast() {
     assert_eq!(told[1].0, Level::Error);
     assert!(told[1].1.contains("224.0.0.18") && told[1].1.contains("chain in of table netdev early (ingress)"));
     let mend = findings[1].mend.as_deref();
-    assert_eq!(mend, Some("nft insert rule netdev early in meta protocol ip ip protocol 112 accept"));
+    assert_eq!(mend, Some("nft insert rule netdev early in meta l4proto 112 accept"));
 }
 
 #[test]

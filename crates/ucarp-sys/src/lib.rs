@@ -22,10 +22,12 @@ pub mod netns;
 #[cfg_attr(target_os = "freebsd", path = "freebsd/packet.rs")]
 pub mod packet;
 pub mod poll;
+#[cfg_attr(target_os = "freebsd", path = "freebsd/probe.rs")]
 pub mod probe;
 pub mod process;
 #[cfg_attr(target_os = "freebsd", path = "freebsd/raw.rs")]
 pub mod raw;
+#[cfg_attr(target_os = "freebsd", path = "freebsd/route.rs")]
 pub mod route;
 pub mod sandbox;
 pub mod signals;

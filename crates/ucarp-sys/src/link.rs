@@ -4,11 +4,11 @@
 #[cfg_attr(target_os = "linux", path = "link/linux.rs")]
 mod system;
 
-pub use system::{HARDWARE_ETHERNET, addresses, all, by_name, first_usable, forwards_ipv6};
+pub use system::{HARDWARE_ETHERNET, addresses, all, by_name, find, first_usable, forwards_ipv6};
 #[cfg(target_os = "linux")]
 pub(crate) use system::{describe, describe_all, describe_name, local_address};
 #[cfg(target_os = "linux")]
-pub use system::{find, list, list_addresses};
+pub use system::{list, list_addresses};
 
 /// The longest name an interface can have, in bytes (`IFNAMSIZ` without the final NUL).
 pub const MAX_NAME_BYTES: usize = 15;

@@ -16,6 +16,7 @@ pub(crate) use fork::require_one_thread;
 pub use fork::{Child, close_all_but, fork_child};
 pub use job::{Job, become_program};
 pub use script::{Exit, Script};
+pub use system::is_running;
 pub use tally::Tally;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Link;
 use crate::bsd::routing::ETHERNET;
-use crate::kernel::{KernelError, snapshot};
+use crate::kernel::{Connection, KernelError, snapshot};
 
 /// `IFT_ETHER`: the [`Link::hardware_type`] of everything that speaks Ethernet, also where FreeBSD has another number.
 pub const HARDWARE_ETHERNET: u16 = ETHERNET as u16;
@@ -15,6 +15,14 @@ pub const HARDWARE_ETHERNET: u16 = ETHERNET as u16;
 /// The list cannot be read.
 pub fn by_name(name: &str) -> Result<Option<Link>, KernelError> {
     Ok(all()?.into_iter().find(|link| link.name == name))
+}
+
+/// [`by_name`] over an open connection.
+///
+/// # Errors
+/// The list cannot be read.
+pub fn find(connection: &mut Connection, name: &str) -> Result<Option<Link>, KernelError> {
+    Ok(connection.snapshot()?.links.into_iter().find(|link| link.name == name))
 }
 
 /// All interfaces, in the kernel's order.

@@ -66,6 +66,24 @@ fn last_error() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).expect("it is the system's")
 }
 
+/// Whether there is such a process. One that has ended counts as long as nobody has asked how.
+#[must_use]
+pub fn is_running(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // Who may not send it a signal learns that it is there.
+    pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH)))
+}
+
+/// Lets this process be killed when its parent dies.
+pub(super) fn die_with_parent() -> io::Result<()> {
+    let mut signal = libc::SIGKILL;
+    // SAFETY: the command takes the number of a signal, which is live; process 0 stands for this one.
+    if unsafe { libc::procctl(libc::P_PID, 0, libc::PROC_PDEATHSIG_CTL, (&raw mut signal).cast()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Closes the descriptors from `first` to `last`.
 ///
 /// # Safety

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal, setpgid};
+use rustix::process::{Pid, Signal, getppid, kill_process_group, setpgid};
 
-use super::{Child, Exit, close_all_but, fork_child};
+use super::{Child, Exit, close_all_but, fork_child, system};
 use crate::signals;
 
 /// Exit status of a job that could not begin.
@@ -109,7 +109,7 @@ impl Drop for Job {
 /// Becomes a process that has nothing to do with its parent but dies with it.
 fn prepare(parent: u32, output: BorrowedFd<'_>) -> io::Result<()> {
     signals::ignore_all();
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    system::die_with_parent()?;
     if getppid().map(|pid| pid.as_raw_pid().cast_unsigned()) != Some(parent) {
         return Err(Errno::SRCH.into());
     }

@@ -38,14 +38,24 @@ pub(super) fn give_up(user: Option<&User>, report: &mut Report) -> Result<(), Sa
     Ok(())
 }
 
-/// What is left after the user was changed.
-pub(super) fn confine(sandbox: &Sandbox, report: &mut Report) -> Result<(), SandboxError> {
+/// Gives the rights up and nothing else.
+pub(super) fn renounce(user: Option<&User>, report: &mut Report) -> Result<(), SandboxError> {
+    give_up(user, report)?;
+    rule_out_more(report)
+}
+
+/// Rules out new rights, and looks at its memory: not even a process of the same user can do so, and there is no core dump.
+fn rule_out_more(report: &mut Report) -> Result<(), SandboxError> {
     match control(libc::PROC_NO_NEW_PRIVS_CTL, libc::PROC_NO_NEW_PRIVS_ENABLE) {
         Ok(()) => report.holds("no new privileges"),
         Err(error) => report.lacks(format!("no new privileges ({error})")),
     }
-    // Not even a process of the same user can look inside, and there is no core dump.
-    control(libc::PROC_TRACE_CTL, libc::PROC_TRACE_CTL_DISABLE).map_err(refused("hide the memory"))?;
+    control(libc::PROC_TRACE_CTL, libc::PROC_TRACE_CTL_DISABLE).map_err(refused("hide the memory"))
+}
+
+/// What is left after the user was changed.
+pub(super) fn confine(sandbox: &Sandbox, report: &mut Report) -> Result<(), SandboxError> {
+    rule_out_more(report)?;
     if sandbox.names_destinations {
         report.lacks("capability mode (it cannot send to unicast peers there)");
         return Ok(());

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use ucarp_sys::process::is_running;
+
 use super::{Answer, no};
 use crate::settings::Wanted;
 
@@ -88,13 +90,6 @@ fn find(name: &str) -> io::Result<Option<u32>> {
         }
     }
     Ok(None)
-}
-
-/// Whether there is such a process, and it has not ended without anybody having asked how.
-fn is_running(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name before the state may have blanks and brackets in it.
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]

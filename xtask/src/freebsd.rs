@@ -26,7 +26,8 @@ const LINKER: &str = "ziglang==0.17.1";
 const RELEASE: &str = "14.0";
 /// Libraries that the `libc` crate names for functions that nothing here calls, and that Zig does not have.
 const NOT_NEEDED: [&str; 4] = ["-lkvm", "-lmemstat", "-lprocstat", "-ldevstat"];
-const BINARIES: [&str; 2] = ["ucarp", "ucarpctl"];
+/// `ucarpctl` asks for neighbours in a way that only Linux has.
+const BINARIES: [&str; 1] = ["ucarp"];
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]

@@ -59,17 +59,6 @@ pub(crate) fn build_with(arguments: &[&str], environment: &[(&str, OsString)]) -
     Ok(cargo().arg("build").args(arguments).envs(environment).status()?.success())
 }
 
-/// As [`build`], with the C library inside of the programs. Needs `--target`, so that what the compiler runs is not.
-///
-/// # Errors
-///
-/// Cargo cannot be run.
-pub(crate) fn build_static(arguments: &[&str]) -> io::Result<bool> {
-    let mut command = cargo();
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    Ok(command.arg("build").args(arguments).status()?.success())
-}
-
 /// Runs `cargo test` with these arguments and environment, passes its output through, counts the tests and collects what
 /// failed.
 ///

@@ -1,6 +1,7 @@
 //! What CI and maintainers run. `cargo xtask` lists the tasks.
 #![forbid(unsafe_code)]
 
+mod aarch64;
 mod bench;
 mod cargo;
 mod debian;
@@ -39,6 +40,7 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
                               which it installs where CI is set
   dist deb|rpm|tar            a package of the release build in target/dist: for Debian, for Fedora and its relatives, or
                               static programs for any Linux
+  aarch64                     the programs for 64-bit ARM, and the unit tests under qemu; not a part of CI
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
   bench scale [--hosts N] [--seconds N] [--runs N]
                               what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
@@ -75,6 +77,7 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("test", ["--quick"]) => Ok(test::run(test::Extent::Quick)?),
         ("install-test", []) => Ok(test::installation_alone(None)?),
         ("install-test", [name]) => Ok(test::installation_alone(Some(name))?),
+        ("aarch64", []) => Ok(aarch64::run()?),
         ("demo", _) => Err(demo::run(rest).into()),
         ("sim", _) => Err(sim::run(rest).into()),
         ("deny", arguments) => Ok(deny::run(arguments)?),

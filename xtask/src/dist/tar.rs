@@ -1,6 +1,7 @@
 //! The static tarball, to be unpacked at the root of any Linux of this architecture.
 
 use std::env::consts::ARCH;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,8 +12,10 @@ use crate::cargo;
 /// Builds programs that need no library of the system, and the archive of them. Returns where it is.
 pub(super) fn build() -> Result<PathBuf, Error> {
     let target = format!("{ARCH}-unknown-linux-gnu");
+    // With a target of their own, so that what the compiler itself runs is not built so.
+    let flags = ("RUSTFLAGS", OsString::from("-C target-feature=+crt-static"));
     for package in shipped() {
-        if !cargo::build_static(&["--release", "--locked", "--target", &target, "-p", package])? {
+        if !cargo::build_with(&["--release", "--locked", "--target", &target, "-p", package], &[flags.clone()])? {
             return Err(Error::Build);
         }
     }

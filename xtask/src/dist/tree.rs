@@ -114,6 +114,10 @@ impl Tree {
         for (path, _) in DIRECTORIES.iter().filter(|(_, only)| *only == kind) {
             tree.directory(path)?;
         }
+        // What the journal's messages mean.
+        for path in sorted("packaging/systemd")?.iter().filter(|path| is_catalog(path)) {
+            tree.add(path, &format!("usr/lib/systemd/catalog/{}", name_of(path)), 0o644)?;
+        }
         for page in sorted("man")? {
             tree.add_page(&page)?;
         }
@@ -188,6 +192,10 @@ impl Tree {
         found.sort_unstable();
         Ok(found)
     }
+}
+
+fn is_catalog(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "catalog")
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
@@ -278,7 +286,10 @@ mod tests {
                     continue;
                 }
                 let below = path.strip_prefix(project("")).unwrap().display().to_string();
-                assert!(makes_one(&below) || FILES.iter().any(|file| file.from == below), "{below} is in no package");
+                assert!(
+                    makes_one(&below) || is_catalog(&path) || FILES.iter().any(|file| file.from == below),
+                    "{below} is in no package"
+                );
             }
         }
     }

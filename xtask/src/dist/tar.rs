@@ -13,9 +13,9 @@ use crate::cargo;
 pub(super) fn build() -> Result<PathBuf, Error> {
     let target = format!("{ARCH}-unknown-linux-gnu");
     // With a target of their own, so that what the compiler itself runs is not built so.
-    let flags = ("RUSTFLAGS", OsString::from("-C target-feature=+crt-static"));
+    let flags = [("RUSTFLAGS", OsString::from("-C target-feature=+crt-static"))];
     for package in shipped() {
-        if !cargo::build_with(&["--release", "--locked", "--target", &target, "-p", package], &[flags.clone()])? {
+        if !cargo::build_with(&["--release", "--locked", "--target", &target, "-p", package], &flags)? {
             return Err(Error::Build);
         }
     }

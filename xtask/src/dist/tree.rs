@@ -44,6 +44,7 @@ const FILES: &[File] = &[
     data("crates/ucarp/completions/ucarp.fish", "usr/share/fish/vendor_completions.d/ucarp.fish", ALL),
     data("packaging/systemd/ucarp.service", "usr/lib/systemd/system/ucarp.service", ALL),
     data("packaging/systemd/ucarp@.service", "usr/lib/systemd/system/ucarp@.service", ALL),
+    data("packaging/systemd/ucarp-exporter.service", "usr/lib/systemd/system/ucarp-exporter.service", ALL),
     data("packaging/systemd/ucarp.sysusers", "usr/lib/sysusers.d/ucarp.conf", ALL),
     data("packaging/systemd/ucarp.tmpfiles", "usr/lib/tmpfiles.d/ucarp.conf", ALL),
     program("packaging/libexec/instance", "usr/libexec/ucarp/instance", ALL),
@@ -70,6 +71,14 @@ const FILES: &[File] = &[
 /// Directories that are there although nothing is in them.
 const DIRECTORIES: &[(&str, Kind)] = &[("etc/ucarp", Deb), ("etc/ucarp/interface", Deb), ("etc/ucarp", Tar)];
 
+/// Directories of documents and examples, and where their files are below that of the documents.
+const DOCUMENTS: &[(&str, &str)] = &[
+    ("docs", ""),
+    ("examples", "/examples"),
+    ("examples/grafana", "/examples/grafana"),
+    ("examples/prometheus", "/examples/prometheus"),
+];
+
 /// A compiled program.
 pub(super) struct Program {
     name: &'static str,
@@ -82,6 +91,7 @@ pub(super) struct Program {
 pub(super) const PROGRAMS: &[Program] = &[
     Program { name: "ucarp", package: "ucarp", to: "usr/sbin/ucarp" },
     Program { name: "ucarpctl", package: "ucarpctl", to: "usr/bin/ucarpctl" },
+    Program { name: "ucarp-exporter", package: "ucarpctl", to: "usr/bin/ucarp-exporter" },
 ];
 
 /// The completions that ucarpctl prints, by shell.
@@ -121,9 +131,9 @@ impl Tree {
         for page in sorted("man")? {
             tree.add_page(&page)?;
         }
-        for (from, to) in [("docs", ""), ("examples", "examples")] {
+        for (from, to) in DOCUMENTS {
             for path in sorted(from)?.iter().filter(|path| path.is_file()) {
-                tree.add(path, &format!("usr/share/doc/{NAME}/{to}/{}", name_of(path)), 0o644)?;
+                tree.add(path, &format!("usr/share/doc/{NAME}{to}/{}", name_of(path)), 0o644)?;
             }
         }
         tree.add_compressed(&project("CHANGELOG.md"), &format!("usr/share/doc/{NAME}/changelog"))?;
@@ -262,7 +272,7 @@ mod tests {
     }
 
     /// What makes packages is in none of them, or in those of other systems.
-    const MAKE_PACKAGES: [&str; 8] = [
+    const MAKE_PACKAGES: [&str; 7] = [
         "packaging/container/",
         "packaging/debian/control",
         "packaging/debian/postinst",
@@ -270,7 +280,6 @@ mod tests {
         "packaging/debian/prerm",
         "packaging/freebsd/",
         "packaging/rpm/ucarp.spec",
-        "packaging/systemd/ucarp-exporter.service",
     ];
 
     /// What is forgotten in the table is not shipped.

@@ -34,6 +34,8 @@ pub(crate) struct Checks {
     all: BTreeMap<String, Watched>,
     /// Checks whose state is to be told to the engine.
     news: Vec<String>,
+    /// Runs that were killed because nobody wants to know any more, until they are gone.
+    unwanted: Vec<Run>,
 }
 
 struct Watched {
@@ -67,6 +69,12 @@ impl Checks {
     /// to virtual hosts stays until it is known anew whether they are UP.
     pub(crate) fn replace(&mut self, now: Instant, checks: &[Check]) {
         let mut before = std::mem::take(&mut self.all);
+        for watched in before.values_mut().filter(|watched| !checks.contains(&watched.check)) {
+            self.unwanted.extend(watched.run.take().map(|mut run| {
+                run.kill();
+                run
+            }));
+        }
         for (number, check) in (0..).zip(checks) {
             let watched = match before.remove(&check.name) {
                 Some(watched) if watched.check == *check => watched,
@@ -120,6 +128,10 @@ impl Checks {
 
     /// Ends runs that are over, and begins those that are due.
     pub(crate) fn turn(&mut self, now: Instant) {
+        self.unwanted.retain_mut(|run| {
+            run.outcome(now);
+            !run.is_over()
+        });
         for (name, watched) in &mut self.all {
             if let Some((outcome, took)) = watched.turn(now) {
                 watched.conclude(now, outcome, took);

@@ -52,8 +52,9 @@ impl Job {
         Ok(Job { child, group, output, over: false })
     }
 
-    /// Adds what it has written to `text`, which is not let grow beyond `most` bytes: the rest is lost.
-    pub fn read(&self, text: &mut Vec<u8>, most: usize) {
+    /// Adds what it has written to `text`, which is not let grow beyond `most` bytes: the rest is lost. Whether there may
+    /// be more later; if not, [`Job::output`] is not worth waiting for.
+    pub fn read(&self, text: &mut Vec<u8>, most: usize) -> bool {
         let mut buffer = [0_u8; 1024];
         for _ in 0..MOST_READS {
             match retry_on_intr(|| rustix::io::read(&self.output, &mut buffer)) {
@@ -61,9 +62,11 @@ impl Job {
                     let room = most.saturating_sub(text.len());
                     text.extend_from_slice(&buffer[..length.min(room)]);
                 }
-                _ => return,
+                Err(Errno::AGAIN) => return true,
+                _ => return false,
             }
         }
+        true
     }
 
     /// How it ended, or `None` while it runs. What it has left running in its process group is killed.

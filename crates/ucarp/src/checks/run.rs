@@ -15,6 +15,9 @@ use crate::settings::{Check, Probe};
 /// Whoever asks a question knows when its time is over, and says so; it has this time to do that.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// Who writes more than is kept is listened to only so often: it would keep the guardian busy.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// What is kept of what a program writes: its last line is among this, if it is brief.
 const MOST_OUTPUT: usize = 4096;
 
@@ -26,6 +29,10 @@ pub(super) struct Run {
     deadline: Instant,
     timeout: Duration,
     output: Vec<u8>,
+    /// Its output was not closed yet.
+    speaks: bool,
+    /// When its output was last read.
+    heard: Instant,
     /// It took too long, which has been said.
     killed: bool,
     over: bool,
@@ -37,12 +44,33 @@ impl Run {
         let timeout = check.timeout;
         let last_words = if matches!(check.probe, Probe::Command { .. }) { Duration::ZERO } else { LAST_WORDS };
         let deadline = now + timeout + last_words;
-        Ok(Self { job, began: now, deadline, timeout, output: Vec::new(), killed: false, over: false })
+        Ok(Self {
+            job,
+            began: now,
+            deadline,
+            timeout,
+            output: Vec::new(),
+            speaks: true,
+            heard: now,
+            killed: false,
+            over: false,
+        })
     }
 
-    /// When it is killed, if it was not.
+    /// When there is something to do about it, if it was not killed.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.killed).then_some(self.deadline)
+        let deadline = if self.is_loud() { self.deadline.min(self.heard + PAUSE) } else { self.deadline };
+        (!self.killed).then_some(deadline)
+    }
+
+    fn is_loud(&self) -> bool {
+        self.speaks && self.output.len() >= MOST_OUTPUT
+    }
+
+    /// Ends it, whatever it was about to say.
+    pub(super) fn kill(&mut self) {
+        self.job.kill();
+        self.killed = true;
     }
 
     pub(super) fn is_killed(&self) -> bool {
@@ -51,7 +79,8 @@ impl Run {
 
     /// Readable when there is something to do about it.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [self.job.end()].into_iter().chain((!self.killed).then(|| self.job.output()))
+        let is_heard = self.speaks && !self.killed && !self.is_loud();
+        [self.job.end()].into_iter().chain(is_heard.then(|| self.job.output()))
     }
 
     /// Whether its process is gone.
@@ -62,7 +91,10 @@ impl Run {
     /// What came of it and how long it took, once, when that is known.
     pub(super) fn outcome(&mut self, now: Instant) -> Option<(Outcome, Duration)> {
         let took = now - self.began;
-        self.job.read(&mut self.output, MOST_OUTPUT);
+        if self.speaks && (!self.is_loud() || now - self.heard >= PAUSE) {
+            self.heard = now;
+            self.speaks = self.job.read(&mut self.output, MOST_OUTPUT);
+        }
         let ended = self.job.try_wait();
         self.over = !matches!(ended, Ok(None));
         if self.killed {
@@ -75,8 +107,7 @@ impl Run {
             }
             Err(error) => Outcome::Unknown(format!("it cannot be watched: {error}")),
             Ok(None) if self.deadline <= now => {
-                self.job.kill();
-                self.killed = true;
+                self.kill();
                 Outcome::Bad(with_words(format!("not done within {:?}", self.timeout), &self.output))
             }
             Ok(None) => return None,

@@ -242,6 +242,7 @@ fn hanging_checks() -> Vec<(&'static str, String)> {
         check("command", &shell("exec sleep 1000")),
         check("stubborn", &shell("trap '' TERM INT HUP; sleep 1001 & sleep 1002")),
         check("loud", &shell("exec yes")),
+        check("mute", &shell("exec >&- 2>&-; exec sleep 1004")),
         (
             "cut",
             "kind = \"isolation\"\ndemote = 1\ninterval = \"200ms\"\ntimeout = \"150ms\"\nexternal = \"10.0.0.77\"\ninternal = \"10.0.0.78\"\nisolation-host = \"10.0.0.79\"\n"

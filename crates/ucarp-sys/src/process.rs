@@ -8,6 +8,8 @@ mod script;
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
 mod system;
 mod tally;
+#[cfg_attr(target_os = "freebsd", path = "process/tuning/freebsd.rs")]
+mod tuning;
 
 pub use rustix::process::Signal;
 
@@ -18,6 +20,7 @@ pub use job::{Job, become_program};
 pub use script::{Exit, Script};
 pub use system::is_running;
 pub use tally::Tally;
+pub use tuning::{REALTIME_PRIORITIES, be_realtime, lock_memory, set_timer_slack};
 
 #[cfg(test)]
 pub(crate) mod tests;

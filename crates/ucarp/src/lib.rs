@@ -24,6 +24,7 @@ pub mod scripts;
 pub mod service;
 pub mod settings;
 pub mod start;
+pub mod tuning;
 
 use std::env;
 use std::ffi::OsString;

@@ -26,6 +26,19 @@ pub struct Settings {
     pub grace: Duration,
     /// What is looked at, each with a name of its own; at most [`MOST_CHECKS`].
     pub checks: Vec<Check>,
+    /// How the kernel treats the daemon.
+    pub process: Process,
+}
+
+/// How the kernel treats the processes of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Process {
+    /// Before all others (`SCHED_FIFO`), with this priority, 1 to 99.
+    pub realtime_priority: Option<u8>,
+    /// Nothing of their memory is swapped out.
+    pub lock_memory: bool,
+    /// How much later than asked for they may be woken; `None`: what they inherit, 50 us as a rule.
+    pub timer_slack: Option<Duration>,
 }
 
 /// One virtual host.

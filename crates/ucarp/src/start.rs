@@ -25,7 +25,7 @@ use crate::logging;
 use crate::options::{Configured, Options, Warning};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::settings::{
-    Dialect, Holding, HostSettings, Mac, REFRESH, Script, Scripts, Settings, Transport, VirtualAddress,
+    Dialect, Holding, HostSettings, Mac, Process, REFRESH, Script, Scripts, Settings, Transport, VirtualAddress,
 };
 
 /// Exit status when the options were accepted but the daemon could not be set up, as UCARP's.
@@ -195,9 +195,12 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         orderly: options.shutdown,
         split: options.split,
     });
-    for (name, state, failure) in
-        guardian.prepare(Settings { hosts: vec![classic(options, title)?], grace: Duration::ZERO, checks: Vec::new() })
-    {
+    for (name, state, failure) in guardian.prepare(Settings {
+        hosts: vec![classic(options, title)?],
+        grace: Duration::ZERO,
+        checks: Vec::new(),
+        process: Process::default(),
+    }) {
         match state {
             LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
             LinkState::Down => warn!("Interface [{name}] is down: waiting until it is up"),

@@ -132,7 +132,10 @@ fn assert_has_keys(page: &str, table: &[KeySpec]) {
         let (_, text) = entries.iter().find(|(name, _)| *name == key.name).expect("it was compared above");
         let range = match key.kind {
             config::Kind::Number { least, most } => Some(format!("{least} to {most}")),
-            config::Kind::Duration { .. } | config::Kind::Time { .. } | config::Kind::Lease => {
+            config::Kind::Duration { .. }
+            | config::Kind::Time { .. }
+            | config::Kind::Slack { .. }
+            | config::Kind::Lease => {
                 let allowed = key.kind.allowed();
                 allowed.split_once("from ").and_then(|(_, range)| Some(range.split(" such").next()?.to_owned()))
             }

@@ -14,7 +14,7 @@ use super::document::{Entry, Layer};
 use super::problem::Site;
 use super::table::{KEYS, KeyId};
 use super::value::{self, Command, Value};
-use crate::settings::VirtualAddress;
+use crate::settings::{Process, VirtualAddress};
 
 /// The values of the table's defaults.
 static DEFAULTS: LazyLock<BTreeMap<KeyId, Value>> = LazyLock::new(|| {
@@ -128,10 +128,26 @@ impl<'d> Merged<'d> {
 }
 
 /// The value of a key before the first table.
+fn value_of(top: &Layer, id: KeyId) -> Option<&Value> {
+    top.get(&id).and_then(|entry| entry.value.as_ref()).or_else(|| DEFAULTS.get(&id))
+}
+
+/// How long a reload lets the group go on with what it knows.
 pub(super) fn grace(top: &Layer) -> Duration {
-    let given = top.get(&KeyId::Grace).and_then(|entry| entry.value.as_ref());
-    match given.or_else(|| DEFAULTS.get(&KeyId::Grace)) {
-        Some(Value::Duration(grace)) => *grace,
-        _ => Duration::ZERO,
+    if let Some(Value::Duration(grace)) = value_of(top, KeyId::Grace) { *grace } else { Duration::ZERO }
+}
+
+/// How the kernel is to treat the daemon.
+pub(super) fn process(top: &Layer) -> Process {
+    Process {
+        realtime_priority: match value_of(top, KeyId::RealtimePriority) {
+            Some(Value::Number(priority)) => u8::try_from(*priority).ok(),
+            _ => None,
+        },
+        lock_memory: matches!(value_of(top, KeyId::LockMemory), Some(Value::Flag(true))),
+        timer_slack: match value_of(top, KeyId::TimerSlack) {
+            Some(Value::Duration(slack)) => Some(*slack),
+            _ => None,
+        },
     }
 }

@@ -129,8 +129,11 @@ fn understand(
     if let Some((path, _)) = texts.first().filter(|_| hosts.is_empty() && !findings.has_errors()) {
         findings.file_problem(Severity::Error, path, "no virtual host: write [virtual-host.NAME] and its keys");
     }
-    let grace = merged::grace(documents.first().map_or(&Layer::new(), |document| &document.top));
-    let settings = Settings { hosts: hosts.into_iter().map(|(_, settings)| settings).collect(), grace, checks };
+    let none = Layer::new();
+    let top = documents.first().map_or(&none, |document| &document.top);
+    let (grace, process) = (merged::grace(top), merged::process(top));
+    let settings =
+        Settings { hosts: hosts.into_iter().map(|(_, settings)| settings).collect(), grace, checks, process };
     let files = texts.iter().map(|(path, _)| path.to_path_buf()).collect();
     if findings.has_errors() {
         return Err(findings.finish());

@@ -14,7 +14,7 @@ use super::effect::Shape;
 use super::secret::Secret;
 use super::table::{KEYS, KeyId, Place, duration};
 use crate::settings::{
-    Holding, HostSettings, ISOLATION, Mac, Native, Scope, Script, Settings, Transport, VirtualAddress,
+    Holding, HostSettings, ISOLATION, Mac, Native, Process, Scope, Script, Settings, Transport, VirtualAddress,
 };
 
 /// The settings as a configuration file with every key. `secrets` says where each virtual host's key came from; keys
@@ -28,12 +28,25 @@ pub fn show(settings: &Settings, secrets: &[Secret]) -> String {
         push(&mut text, format_args!("# Passwords are hidden: {hidden} must be put back before this can be loaded."));
     }
     push(&mut text, format_args!("\n{} = \"{}\"", KeyId::Grace.name(), whole(settings.grace)));
+    show_process(&mut text, &settings.process);
     for (host, secret) in settings.hosts.iter().zip(secrets) {
         push(&mut text, format_args!("\n[virtual-host.{}]", key(&host.name)));
         show_host(&mut text, host, secret);
     }
     settings.checks.iter().for_each(|check| check::show(&mut text, check));
     text
+}
+
+fn show_process(text: &mut String, process: &Process) {
+    match process.realtime_priority {
+        Some(priority) => push(text, format_args!("{} = {priority}", KeyId::RealtimePriority.name())),
+        None => push(text, format_args!("# {}: none", KeyId::RealtimePriority.name())),
+    }
+    push(text, format_args!("{} = {}", KeyId::LockMemory.name(), process.lock_memory));
+    match process.timer_slack {
+        Some(slack) => push(text, format_args!("{} = \"{}us\"", KeyId::TimerSlack.name(), slack.as_micros())),
+        None => push(text, format_args!("# {}: what it inherits", KeyId::TimerSlack.name())),
+    }
 }
 
 fn show_host(text: &mut String, host: &HostSettings, secret: &Secret) {
@@ -66,7 +79,9 @@ impl Shown {
 fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
     let native = if let Holding::Native(native) = &host.holding { Some(native) } else { None };
     let shown = match id {
-        KeyId::Grace => return Shown::Remark("it belongs before the first table"),
+        KeyId::Grace | KeyId::RealtimePriority | KeyId::LockMemory | KeyId::TimerSlack => {
+            return Shown::Remark("it belongs before the first table");
+        }
         KeyId::Vhid => host.vhid.to_string(),
         KeyId::Addresses => list(host.addresses.iter().map(address)),
         KeyId::Interface => string(&host.interface),

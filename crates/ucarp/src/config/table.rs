@@ -2,6 +2,8 @@
 //! this table and nothing else.
 
 mod check;
+#[cfg(test)]
+mod tests;
 
 pub(super) use check::find_check;
 pub use check::{CHECK_KEYS, CheckKey, KINDS};
@@ -66,6 +68,13 @@ pub enum Kind {
         /// The longest one allowed, in milliseconds.
         most: u32,
     },
+    /// A very short length of time such as `"5us"`, in whole microseconds.
+    Slack {
+        /// The shortest one allowed, in microseconds.
+        least: u32,
+        /// The longest one allowed, in microseconds.
+        most: u32,
+    },
     /// A length of time as [`Kind::Duration`] with the range [`LEASE_SECONDS`], or `"none"`.
     Lease,
     /// The name of a network interface.
@@ -123,6 +132,7 @@ impl Kind {
             Self::Time { least, most } => {
                 format!("a time from {} to {} such as \"500ms\" or \"2s\"", time(least), time(most))
             }
+            Self::Slack { least, most } => format!("a time from {least}us to {most}us such as \"5us\""),
             Self::Lease => {
                 let (least, most) = LEASE_SECONDS;
                 format!("\"none\" or a time from {} to {} such as \"3s\"", duration(least), duration(most))
@@ -178,6 +188,9 @@ pub(super) fn time(milliseconds: u32) -> String {
 #[expect(missing_docs, reason = "the table says what each one is")]
 pub enum KeyId {
     Grace,
+    RealtimePriority,
+    LockMemory,
+    TimerSlack,
     Vhid,
     Addresses,
     Interface,
@@ -258,6 +271,29 @@ pub const KEYS: &[KeySpec] = &[
             "how long the old password and addresses stay accepted after a reload",
         )
         .or("\"5m\"")
+    },
+    KeySpec {
+        place: Place::Top,
+        ..key(
+            KeyId::RealtimePriority,
+            "realtime-priority",
+            Kind::Number { least: 1, most: 99 },
+            "run before all that have no real-time priority",
+        )
+    },
+    KeySpec {
+        place: Place::Top,
+        ..key(KeyId::LockMemory, "lock-memory", Kind::Flag, "let nothing of the daemon's memory be swapped out")
+            .or("false")
+    },
+    KeySpec {
+        place: Place::Top,
+        ..key(
+            KeyId::TimerSlack,
+            "timer-slack",
+            Kind::Slack { least: 1, most: 10_000 },
+            "how much later than asked for the kernel may wake the daemon",
+        )
     },
     host(
         KeyId::Vhid,
@@ -427,44 +463,4 @@ impl KeySpec {
 /// The key of that name.
 pub(super) fn find(name: &str) -> Option<&'static KeySpec> {
     KEYS.iter().find(|spec| spec.name == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::options::{OPTIONS, Origin};
-
-    #[test]
-    fn names_and_settings_are_unique_and_kebab_case() {
-        let names: BTreeSet<&str> = KEYS.iter().map(|spec| spec.name).collect();
-        let settings: BTreeSet<KeyId> = KEYS.iter().map(|spec| spec.id).collect();
-        assert_eq!((names.len(), settings.len()), (KEYS.len(), KEYS.len()));
-        for name in names {
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
-        }
-    }
-
-    /// What is left has no place in a file: who runs the daemon says it, or it is always so.
-    #[test]
-    fn every_classic_option_has_its_key() {
-        let keys: BTreeSet<&str> = KEYS.iter().flat_map(|spec| spec.classic).copied().collect();
-        let mut left = BTreeSet::new();
-        for name in OPTIONS.iter().filter(|option| option.origin == Origin::Classic).flat_map(|option| option.long) {
-            if !keys.contains(name) {
-                left.insert(*name);
-            }
-        }
-        assert_eq!(left, BTreeSet::from(["daemonize", "debug", "facility", "help", "shutdown"]));
-    }
-
-    #[test]
-    fn times_are_written_in_the_largest_whole_unit() {
-        for (seconds, text) in
-            [(0, "0s"), (1, "1s"), (59, "59s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "90m"), (86_400, "1d")]
-        {
-            assert_eq!(duration(seconds), text);
-        }
-    }
 }

@@ -127,10 +127,19 @@ pub(super) fn seconds(text: &str) -> Option<u32> {
 /// A time in whole milliseconds: a number and `ms`, or as [`seconds`] takes it.
 pub(super) fn milliseconds(text: &str) -> Option<u32> {
     match text.strip_suffix("ms") {
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().ok(),
-        Some(_) => None,
+        Some(digits) => whole(digits),
         None => seconds(text)?.checked_mul(1000),
     }
+}
+
+/// A time in whole microseconds: a number and `us`.
+pub(super) fn microseconds(text: &str) -> Option<u32> {
+    text.strip_suffix("us").and_then(whole)
+}
+
+fn whole(digits: &str) -> Option<u32> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
 }
 
 /// An Ethernet address: six pairs of hexadecimal digits with colons between them.

@@ -97,6 +97,7 @@ impl Reader<'_> {
             Kind::Addresses => self.addresses(value.get_ref().as_array()?),
             Kind::Peers => self.peers(value.get_ref().as_array()?),
             Kind::Time { least, most } => self.time(value, least, most),
+            Kind::Slack { least, most } => self.slack(value, least, most),
             Kind::Names => self.names(value.get_ref().as_array()?),
             Kind::Target => check::target(string?).map(Value::Ip),
             Kind::Url => check::url(string?).map(Value::Url),

@@ -20,7 +20,8 @@ use crate::engine::{Engine, Line};
 use crate::logging;
 use crate::protocol::{LONGEST_DATAGRAM, Order, Orders, Report, write_reports};
 use crate::scripts::Action;
-use crate::settings::Transport;
+use crate::settings::{self, Transport};
+use crate::tuning;
 
 /// The engine reports at least as often as this.
 const LONGEST_BEAT: Duration = Duration::from_secs(10);
@@ -63,6 +64,8 @@ pub(super) struct Child {
     restart: Option<Instant>,
     /// How long the next rest is.
     rest: Duration,
+    /// How the kernel treats it.
+    pub(super) tuning: settings::Process,
 }
 
 struct Running {
@@ -88,13 +91,17 @@ enum Kind {
 }
 
 impl Kind {
-    fn start(split: bool, unicast: bool, line: Line) -> io::Result<Self> {
+    fn start(split: bool, unicast: bool, tuning: settings::Process, line: Line) -> io::Result<Self> {
         let guardian = std::process::id();
         if split {
-            process::fork_child(|| work(guardian, unicast, line)).map(Self::Process)
+            process::fork_child(|| work(guardian, unicast, &tuning, line)).map(Self::Process)
         } else {
             let builder = thread::Builder::new().name("engine".into());
-            builder.spawn(|| Engine::new(line).run()).map(Self::Thread)
+            let run = move || {
+                tuning::apply(&tuning, "engine");
+                Engine::new(line).run()
+            };
+            builder.spawn(run).map(Self::Thread)
         }
     }
 
@@ -232,7 +239,7 @@ impl Child {
         let (channel, other) = Channel::pair()?;
         let tally = Tally::new()?;
         let line = Line { channel: other, tally: tally.try_clone()?, termination: None };
-        let engine = Kind::start(split, unicast, line)?;
+        let engine = Kind::start(split, unicast, self.tuning, line)?;
         let (started, last_beat) = (now(), now());
         let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
         let (beat, read, closed) = (LONGEST_BEAT, false, false);
@@ -283,7 +290,7 @@ fn enter_sandbox(unicast: bool) -> Result<sandbox::Report, sandbox::SandboxError
 }
 
 /// What the child does.
-fn work(guardian: u32, unicast: bool, mut line: Line) -> u8 {
+fn work(guardian: u32, unicast: bool, tuning: &settings::Process, mut line: Line) -> u8 {
     // The guardian's handlers would write to its pipe.
     signals::ignore_all();
     logging::hang_up();
@@ -301,6 +308,8 @@ fn work(guardian: u32, unicast: bool, mut line: Line) -> u8 {
         }),
         Err(error) => warn!("Unable to share the log: {error}"),
     }
+    // It has the rights for it only now.
+    tuning::apply(tuning, "engine");
     match enter_sandbox(unicast) {
         Ok(report) => info!("The engine, process {}, is confined: {report}", std::process::id()),
         Err(error) => {

@@ -20,6 +20,7 @@ use crate::interface::Interface;
 use crate::protocol::{HostNumber, Order, Profile};
 use crate::scripts::{Action, Runner};
 use crate::settings::{self, Holding, HostSettings, Mac, Settings};
+use crate::tuning;
 
 /// One virtual host and what the daemon does for it.
 pub(super) struct Hosted {
@@ -141,6 +142,8 @@ impl Guardian {
     /// Takes on virtual hosts and opens their interfaces, without a word to anybody yet. Returns each interface with
     /// its state and, if it could not be opened, the reason.
     pub fn prepare(&mut self, settings: Settings) -> Vec<(String, LinkState, Option<io::Error>)> {
+        tuning::apply(&settings.process, "guardian");
+        self.child.tuning = settings.process;
         self.add_all(settings.hosts);
         self.checks.replace(now(), &settings.checks);
         self.interfaces
@@ -301,6 +304,11 @@ impl Guardian {
         }
         for index in 0..self.interfaces.len() {
             self.use_interface(now, index);
+        }
+        if settings.process != self.child.tuning {
+            warn!(
+                "Reload: realtime-priority, lock-memory and timer-slack stay as they were until the daemon is restarted"
+            );
         }
         self.use_checks(now, &settings.checks);
         self.expect_beat();

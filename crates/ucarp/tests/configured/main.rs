@@ -20,6 +20,7 @@ mod kernels;
 mod leftovers;
 mod links;
 mod native;
+mod process;
 mod reload;
 mod removals;
 mod rollout;

@@ -8,6 +8,9 @@ use super::*;
 /// A configuration of many kinds; PASSWORD stands for the path of a password file.
 const VARIED: &str = r#"
 grace = "90s"
+realtime-priority = 99
+lock-memory = true
+timer-slack = "1us"
 [defaults]
 interface = "eth0"
 password-file = "PASSWORD"

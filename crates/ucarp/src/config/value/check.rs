@@ -30,6 +30,14 @@ impl Reader<'_> {
         None
     }
 
+    pub(super) fn slack(&mut self, value: &Spanned<DeValue<'_>>, least: u32, most: u32) -> Option<Value> {
+        if let DeValue::Integer(given) = value.get_ref() {
+            self.refuse(value, Some(format!("write it with a unit: \"{given}us\"")));
+        }
+        let micros = text::microseconds(value.get_ref().as_str()?).filter(|micros| (least..=most).contains(micros))?;
+        Some(Value::Duration(Duration::from_micros(micros.into())))
+    }
+
     /// An empty list is none, whatever `[defaults]` say.
     pub(super) fn names(&mut self, list: &DeArray<'_>) -> Option<Value> {
         let mut found: Vec<(String, Range<usize>)> = Vec::new();

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ucarp_control::calls::Explain;
+use ucarp_control::types::Explanation;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -28,14 +29,23 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, out: &mut dyn Write)
         return Ok(ExitCode::SUCCESS);
     }
     let look = &context.look;
-    let name = look.paint(Tone::Strong, &clean(&explanation.virtual_host));
-    let state = look.paint(Tone::of(explanation.state), &explanation.state.to_string());
-    writeln!(out, "{name} is {state}: {}", clean(&explanation.summary))?;
+    writeln!(out, "{}", summary(look, &explanation))?;
     write_list(out, look, "What this was decided by", &explanation.evidence, None)?;
     write_list(out, look, "It becomes MASTER", &explanation.to_become_master, None)?;
     write_list(out, look, "It becomes BACKUP", &explanation.to_become_backup, None)?;
     write_list(out, look, "Not as it should be", &explanation.warnings, Some(Tone::Careful))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What it is, and why, in one sentence; the daemon's begins with the name and the state, as a rule.
+fn summary(look: &Look, explanation: &Explanation) -> String {
+    let Explanation { virtual_host, state, summary, .. } = explanation;
+    let name = look.paint(Tone::Strong, &clean(virtual_host));
+    let painted = look.paint(Tone::of(*state), &state.to_string());
+    match summary.strip_prefix(&format!("{virtual_host} is {state}")) {
+        Some(rest) => format!("{name} is {painted}{}", clean(rest)),
+        None => format!("{name} is {painted}: {}", clean(summary)),
+    }
 }
 
 fn write_list(out: &mut dyn Write, look: &Look, title: &str, entries: &[String], tone: Option<Tone>) -> io::Result<()> {

@@ -19,7 +19,6 @@ mod failure;
 #[path = "../tests/fake/mod.rs"]
 mod fake;
 mod look;
-
 mod peers;
 mod sibling;
 mod status;

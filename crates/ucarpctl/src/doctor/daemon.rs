@@ -103,7 +103,8 @@ fn configuration(system: &System, file: Option<&Path>, findings: &mut Vec<Findin
 fn virtual_host(host: &VirtualHost, events: &[Event], findings: &mut Vec<Finding>) {
     let before = findings.len();
     let name = &host.name;
-    if host.state == State::Fault {
+    // One that is held is as its operator wants it, and told of below.
+    if host.state == State::Fault && !host.held {
         let text = format!("it is FAULT: {}", host.reason);
         findings.push(Finding::new(Level::Error, name, text).mended_by(format!("ucarpctl explain {name}")));
     }

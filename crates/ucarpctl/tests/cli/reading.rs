@@ -58,7 +58,7 @@ fn explain_leaves_out_what_is_empty() {
     let daemon = Fake::start(vec![fake::backup()]);
     let output = run(&daemon, &["explain", "mail"]);
     let expected = "\
-mail is BACKUP: 10.0.0.2 (advbase 1 advskew 0) was heard
+mail is BACKUP, for 4 s: 10.0.0.2 (advbase 1 advskew 0) was heard
 
 What this was decided by
   * own interval 1.391s

@@ -340,7 +340,7 @@ fn explanation(host: &VirtualHost) -> Explanation {
     Explanation {
         virtual_host: host.name.clone(),
         state: host.state,
-        summary: host.reason.clone(),
+        summary: format!("{} is {}, for 4 s: {}", host.name, host.state, host.reason),
         evidence: vec!["own interval 1.391s".into(), "interval of 10.0.0.2 1.000s".into()],
         to_become_master: vec!["10.0.0.2 is silent for 3.391s: in 2.390s at the earliest".into()],
         to_become_backup: Vec::new(),

@@ -91,3 +91,11 @@ fn a_host_without_rules_is_fine() {
     let findings = found("nft", "", &[]);
     assert_eq!((findings.len(), findings[0].level), (1, Level::Fine));
 }
+
+#[test]
+fn rules_that_nobody_tells_are_not_said_to_be_fine() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut findings = Vec::new();
+    examine(&System::at(directory.path()), &[], &mut findings);
+    assert_eq!((findings.len(), findings[0].level), (1, Level::Note));
+}

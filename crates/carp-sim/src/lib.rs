@@ -89,6 +89,7 @@ mod scenario;
 mod scripts;
 pub mod search;
 mod spec;
+pub mod stage;
 pub mod table;
 mod trace;
 mod world;

@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use carp_core::auth::Key;
+use carp_core::auth::{AddressList, Key};
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Policy};
+use carp_core::host::{self, Authentication, Credentials, GroupId, Local, MacMode, Policy, VirtualHostConfig};
+use carp_core::node::LinkId;
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 
@@ -90,6 +91,42 @@ pub struct HostSettings {
     pub sync_group: Option<String>,
     /// The names of the checks that it has, each once.
     pub checks: Vec<String>,
+}
+
+impl HostSettings {
+    /// The virtual host as the core wants it. What it advertises on, from where and with which others, the caller knows.
+    #[must_use]
+    pub fn virtual_host(&self, link: LinkId, local: Local, group: Option<GroupId>) -> VirtualHostConfig {
+        VirtualHostConfig {
+            link,
+            vhid: self.vhid,
+            credentials: Credentials {
+                key: self.key.clone(),
+                addresses: AddressList::new(self.addresses.iter().map(|address| address.ip)),
+                link_local_in_digest: self.dialect.link_local_in_digest,
+                lladdr: self.dialect.lladdr,
+            },
+            local,
+            transport: match &self.transport {
+                Transport::Multicast { v4, v6 } => host::Transport::Multicast { v4: *v4, v6: *v6, broadcast: false },
+                Transport::Broadcast { v4, v6 } => host::Transport::Multicast { v4: *v4, v6: *v6, broadcast: true },
+                Transport::Unicast { peers, any_ttl } => {
+                    host::Transport::Unicast { peers: peers.clone(), any_ttl: *any_ttl }
+                }
+            },
+            mac: match self.mac {
+                Mac::Interface => MacMode::Interface,
+                Mac::Virtual { .. } => MacMode::Virtual,
+            },
+            interval: self.interval,
+            dead_ratio: self.dead_ratio,
+            preempt: self.preempt,
+            tie: self.tie,
+            pseudo_header_checksum: self.dialect.pseudo_header_checksum,
+            authentication: self.authentication,
+            policy: Policy { group, ..self.policy.clone() },
+        }
+    }
 }
 
 /// A shared address.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::look::Colour;
-use crate::{change, check, completions, demo, doctor, drill, events, explain, peers, status, top};
+use crate::{change, check, completions, convert, demo, doctor, drill, events, explain, peers, simulate, status, top};
 
 /// See, move and rehearse the virtual hosts of ucarp(8)
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Drill(drill::Arguments),
     Doctor(doctor::Arguments),
     Check(check::Arguments),
+    Convert(convert::Arguments),
+    Simulate(simulate::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
 }

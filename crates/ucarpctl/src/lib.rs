@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod concerns;
 mod context;
+mod convert;
 mod demo;
 mod doctor;
 mod drill;
@@ -18,9 +19,11 @@ mod failure;
 #[cfg(test)]
 #[path = "../tests/fake/mod.rs"]
 mod fake;
+mod input;
 mod look;
 mod peers;
 mod sibling;
+mod simulate;
 mod status;
 mod table;
 mod top;
@@ -81,6 +84,8 @@ fn run(arguments: Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Drill(arguments) => drill::run(&context, &arguments, out),
         Command::Doctor(arguments) => doctor::run(&context, &arguments, out),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments, out),
+        Command::Simulate(arguments) => simulate::run(&arguments, out),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, out),
     }

@@ -6,9 +6,8 @@ use std::mem;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use carp_core::auth::AddressList;
 use carp_core::election::State;
-use carp_core::host::{Credentials, GroupId, Local, MacMode, Policy, Transport, VirtualHostConfig};
+use carp_core::host::{GroupId, Local, VirtualHostConfig};
 use carp_core::node::{Command, LinkState};
 use carp_core::time::Instant;
 use log::{info, warn};
@@ -19,7 +18,7 @@ use super::{Guardian, Style, link_id, now};
 use crate::interface::Interface;
 use crate::protocol::{HostNumber, Order, Profile};
 use crate::scripts::{Action, Runner};
-use crate::settings::{self, Holding, HostSettings, Mac, Settings};
+use crate::settings::{Holding, HostSettings, Settings, Transport};
 use crate::tuning;
 
 /// One virtual host and what the daemon does for it.
@@ -72,7 +71,7 @@ impl Hosted {
     /// Whether nobody has to look for the addresses that its advertisements come from.
     pub(super) fn knows_its_sources(&self) -> bool {
         let speaks = |v4: bool| match &self.settings.transport {
-            settings::Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.is_ipv4() == v4),
+            Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.is_ipv4() == v4),
             _ => self.settings.addresses.iter().any(|address| address.ip.is_ipv4() == v4),
         };
         (self.settings.source_v4.is_some() || !speaks(true)) && (self.settings.source_v6.is_some() || !speaks(false))
@@ -84,39 +83,7 @@ impl Hosted {
     }
 
     fn config(&self) -> VirtualHostConfig {
-        let settings = &self.settings;
-        let policy = Policy { group: self.group, ..settings.policy.clone() };
-        VirtualHostConfig {
-            link: link_id(self.interface),
-            vhid: settings.vhid,
-            credentials: Credentials {
-                key: settings.key.clone(),
-                addresses: AddressList::new(settings.addresses.iter().map(|address| address.ip)),
-                link_local_in_digest: settings.dialect.link_local_in_digest,
-                lladdr: settings.dialect.lladdr,
-            },
-            local: self.local,
-            transport: match &settings.transport {
-                settings::Transport::Multicast { v4, v6 } => {
-                    Transport::Multicast { v4: *v4, v6: *v6, broadcast: false }
-                }
-                settings::Transport::Broadcast { v4, v6 } => Transport::Multicast { v4: *v4, v6: *v6, broadcast: true },
-                settings::Transport::Unicast { peers, any_ttl } => {
-                    Transport::Unicast { peers: peers.clone(), any_ttl: *any_ttl }
-                }
-            },
-            mac: match settings.mac {
-                Mac::Interface => MacMode::Interface,
-                Mac::Virtual { .. } => MacMode::Virtual,
-            },
-            interval: settings.interval,
-            dead_ratio: settings.dead_ratio,
-            preempt: settings.preempt,
-            tie: settings.tie,
-            pseudo_header_checksum: settings.dialect.pseudo_header_checksum,
-            authentication: settings.authentication,
-            policy,
-        }
+        self.settings.virtual_host(link_id(self.interface), self.local, self.group)
     }
 }
 

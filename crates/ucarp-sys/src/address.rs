@@ -11,7 +11,7 @@ mod system;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use system::{TrapError, list, primary_trap, put, remove};
+pub use system::{Renewal, TrapError, list, primary_trap, put, remove};
 
 /// How addresses that this crate adds are marked (`IFA_PROTO`): with CARP's number in the IP header. Linux has the mark
 /// since 5.18; an older kernel ignores it, and [`Found::protocol`] is then `None`.

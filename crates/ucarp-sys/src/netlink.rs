@@ -17,7 +17,7 @@ use netlink_sys::{Socket, SocketAddr};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags};
 
-pub use batch::Failure;
+pub use batch::{Failure, Prepared};
 
 /// The kernel answers inside `send`, so a wait for the answer ends at once; this only bounds the impossible.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -91,6 +91,8 @@ pub struct Connection {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
+    /// Requests that go out together.
+    requests: Vec<u8>,
 }
 
 /// What came back for one request.
@@ -114,7 +116,7 @@ impl Connection {
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
         rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, Some(ANSWER_WITHIN))?;
-        Ok(Connection { socket, sequence: 0, buffer: vec![0; BUFFER_BYTES] })
+        Ok(Connection { socket, sequence: 0, buffer: vec![0; BUFFER_BYTES], requests: Vec::new() })
     }
 
     /// The number by which the kernel names this connection to others.

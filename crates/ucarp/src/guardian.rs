@@ -228,8 +228,10 @@ impl Guardian {
         self.settle(now);
         self.forget_the_gone();
         self.child.flush();
-        let masters = self.hosts.values().filter(|hosted| hosted.state == State::Master).count();
-        self.service.status(masters, self.hosts.len() - masters);
+        if self.service.is_there() {
+            let masters = self.hosts.values().filter(|hosted| hosted.state == State::Master).count();
+            self.service.status(masters, self.hosts.len() - masters);
+        }
         while let Some(summary) = self.complaints.due(now) {
             report::summary(&summary, |host| self.who(host));
         }

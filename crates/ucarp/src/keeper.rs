@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use carp_core::time::Instant;
 use log::error;
-use ucarp_sys::address::{self, Assignment, Found, Lease, Scope};
+use ucarp_sys::address::{self, Assignment, Found, Lease, Renewal, Scope};
 use ucarp_sys::kernel::{Connection, Failure, KernelError};
 
 use crate::protocol::HostNumber;
@@ -62,6 +62,8 @@ struct Holding {
     native: Native,
     addresses: Vec<VirtualAddress>,
     place: Place,
+    /// What the kernel is asked for, on the interface of this index.
+    renewals: Option<(u32, Vec<Renewal>)>,
     /// What has been added and not removed.
     held: Vec<Assignment>,
     /// All of them have been there since the last claim.
@@ -89,6 +91,7 @@ impl Keeper {
             native: native.clone(),
             addresses: settings.addresses.clone(),
             place: Place::new(settings),
+            renewals: None,
             held: Vec::new(),
             complete: false,
             failures: 0,
@@ -127,6 +130,7 @@ impl Keeper {
         holding.held = stay;
         who.clone_into(&mut holding.who);
         holding.native = native.clone();
+        holding.renewals = None;
         settings.addresses.clone_into(&mut holding.addresses);
         if was_held {
             holding.complete = false;
@@ -226,14 +230,14 @@ impl Keeper {
         for host in &hosts {
             places.extend(self.holdings.get(host).into_iter().flat_map(|holding| holding.held.iter().copied()));
         }
-        let mut results = address::remove(connection, &places).into_iter();
+        let mut refused = address::remove(connection, &places).into_iter().peekable();
+        let mut numbers = 0..places.len();
         for host in &hosts {
             let Some(holding) = self.holdings.get_mut(host) else { continue };
             let who = &holding.who;
-            let results: Vec<_> = results.by_ref().take(holding.held.len()).collect();
-            let mut results = results.into_iter();
             holding.held.retain(|place| {
-                let Some(Err(failure)) = results.next() else {
+                let number = numbers.next();
+                let Some((_, failure)) = refused.next_if(|(refused, _)| Some(*refused) == number) else {
                     let key = (place.index, place.address);
                     // A successor of this virtual host may have it by now.
                     if self.owners.get(&key) == Some(host) {
@@ -263,27 +267,29 @@ impl Keeper {
     fn put_all(&mut self, hosts: &[HostNumber]) -> Vec<Outcome> {
         let Some(connection) = &mut self.connection else { return Vec::new() };
         place::raise(connection, virtual_ones(&mut self.holdings, hosts));
-        let mut leases = Vec::new();
         for host in hosts {
-            if let Some(holding) = self.holdings.get(host) {
-                holding.lease(&mut leases);
+            if let Some(holding) = self.holdings.get_mut(host) {
+                holding.prepare();
             }
         }
-        let mut results = address::put(connection, &leases).into_iter().zip(&leases);
+        let renewals = |host| self.holdings.get(host).map(Holding::renewals).unwrap_or_default();
+        let all: Vec<&Renewal> = hosts.iter().flat_map(renewals).collect();
+        let mut refused = address::put(connection, &all).into_iter().peekable();
         let mut outcomes = Vec::new();
+        let mut first = 0;
         for host in hosts {
             let Some(holding) = self.holdings.get_mut(host) else { continue };
-            let count = if holding.place.index().is_some() { holding.addresses.len() } else { 0 };
-            let results: Vec<_> = results.by_ref().take(count).collect();
-            for (result, lease) in &results {
-                // Nearly always it was there and has got more time.
-                if result.is_ok() && !holding.held.contains(&lease.at) {
-                    self.owners.insert((lease.at.index, lease.at.address), *host);
-                    holding.held.push(lease.at);
-                }
+            let next = first + holding.renewals().len();
+            let failures: Vec<_> = std::iter::from_fn(|| refused.next_if(|(number, _)| *number < next)).collect();
+            // Nearly always all were there and have got more time.
+            if holding.held.len() != next - first || !failures.is_empty() {
+                let is_refused = |number| failures.iter().any(|(refused, _)| *refused == first + number);
+                let added = holding.add(|number| !is_refused(number));
+                self.owners.extend(added.into_iter().map(|at| ((at.index, at.address), *host)));
             }
-            let refused = results.iter().filter_map(|(result, _)| result.as_ref().err());
-            outcomes.extend(holding.judge(count > 0, refused).map(|verdict| verdict(*host)));
+            let failures = failures.iter().map(|(_, failure)| failure);
+            outcomes.extend(holding.judge(next > first, failures).map(|verdict| verdict(*host)));
+            first = next;
         }
         outcomes
     }
@@ -339,7 +345,7 @@ impl Keeper {
             self.owners.remove(&(place.index, place.address));
         }
         if let Some(connection) = connection(&mut self.connection) {
-            for failure in address::remove(connection, places).into_iter().filter_map(Result::err) {
+            for (_, failure) in address::remove(connection, places) {
                 error!("{failure}: its lease will end");
             }
         }
@@ -347,14 +353,20 @@ impl Keeper {
 }
 
 impl Holding {
-    fn lease(&self, leases: &mut Vec<Lease>) {
-        let Some(index) = self.place.index() else { return };
+    /// Makes the renewals those of the present addresses and interface.
+    fn prepare(&mut self) {
+        let index = self.place.index();
+        if self.renewals.as_ref().map(|(index, _)| *index) != index {
+            self.renewals = index.map(|index| (index, self.leases(index).map(|lease| lease.prepare()).collect()));
+        }
+    }
+
+    fn leases(&self, index: u32) -> impl Iterator<Item = Lease> {
         let valid = (self.native.lease > 0).then(|| Duration::from_secs(self.native.lease.into()));
-        leases.extend(self.addresses.iter().map(|address| {
+        self.addresses.iter().map(move |address| {
             let at = Assignment { index, address: address.ip, prefix_len: address.prefix_len };
-            let label = self.native.label.clone().filter(|_| address.ip.is_ipv4());
             Lease {
-                label,
+                label: self.native.label.clone().filter(|_| address.ip.is_ipv4()),
                 scope: match self.native.scope {
                     settings::Scope::Global => Scope::Global,
                     settings::Scope::Link => Scope::Link,
@@ -363,7 +375,20 @@ impl Holding {
                 noprefixroute: self.native.noprefixroute,
                 ..Lease::new(at, valid)
             }
-        }));
+        })
+    }
+
+    /// One for each address, or none if there is no interface to carry them.
+    fn renewals(&self) -> &[Renewal] {
+        self.renewals.as_ref().map(|(_, renewals)| &renewals[..]).unwrap_or_default()
+    }
+
+    /// The renewals of these numbers were carried out. Returns what was not held before.
+    fn add(&mut self, is_done: impl Fn(usize) -> bool) -> Vec<Assignment> {
+        let done = self.renewals().iter().enumerate().filter(|(number, _)| is_done(*number));
+        let new: Vec<_> = done.map(|(_, renewal)| renewal.at()).filter(|at| !self.held.contains(at)).collect();
+        self.held.extend(&new);
+        new
     }
 
     /// What has to be told after the addresses were put.

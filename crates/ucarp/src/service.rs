@@ -62,11 +62,14 @@ impl Service {
         }
     }
 
+    /// Whether there is anybody to tell.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// Tells how many virtual hosts there are in which state, if that has changed.
     pub fn status(&mut self, masters: usize, others: usize) {
-        if self.socket.is_none() {
-            return;
-        }
         let mut status = format!("MASTER of {masters}, BACKUP of {others} virtual host");
         let _ = write!(status, "{}", if others == 1 { "" } else { "s" });
         if status != self.status {

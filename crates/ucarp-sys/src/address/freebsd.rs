@@ -16,14 +16,35 @@ use crate::kernel::{Connection, Failure, KernelError};
 /// Nothing: what [`primary_trap`] says is always known here.
 pub type TrapError = std::convert::Infallible;
 
-/// Adds addresses, or renews the time of those that are there. The outcomes are in the order of the leases.
+/// A lease as the kernel is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal(Lease);
+
+impl Renewal {
+    /// Which address, and where.
+    #[must_use]
+    pub fn at(&self) -> Assignment {
+        self.0.at
+    }
+}
+
+impl Lease {
+    /// The request for this lease, to be made again and again.
+    #[must_use]
+    pub fn prepare(&self) -> Renewal {
+        Renewal(self.clone())
+    }
+}
+
+/// Adds addresses, or renews the time of those that are there. Returns those that were refused, by their numbers from 0,
+/// ascending.
 ///
 /// # Errors
 /// A refused one names address and interface. Known: `ENXIO`, no such interface; `EPERM` for others than root.
-pub fn put(connection: &mut Connection, leases: &[Lease]) -> Vec<Result<(), Failure>> {
+pub fn put(connection: &mut Connection, leases: &[&Renewal]) -> Vec<(usize, Failure)> {
     let snapshot = connection.snapshot();
     let mut renewed = Vec::new();
-    let mut put_one = |lease: &Lease| {
+    let mut put_one = |Renewal(lease): &Renewal| {
         let at = &lease.at;
         let snapshot =
             snapshot.as_ref().map_err(|error| copy(error)).map_err(|error| explain("adding", at, "", error))?;
@@ -36,17 +57,17 @@ pub fn put(connection: &mut Connection, leases: &[Lease]) -> Vec<Result<(), Fail
         renewed.extend(lease.valid.map(|valid| (Place { interface, address: at.address }, valid)));
         Ok(())
     };
-    let outcomes = leases.iter().map(&mut put_one).collect();
+    let refused = refused(leases.iter().map(|lease| put_one(lease)));
     connection.expire(&renewed);
-    outcomes
+    refused
 }
 
-/// Removes addresses. One that is not there any more is removed; so is one whose interface is gone. The outcomes are in
-/// the order of the addresses.
+/// Removes addresses. One that is not there any more is removed; so is one whose interface is gone. Returns those that were
+/// refused as [`put`] does.
 ///
 /// # Errors
 /// As [`put`].
-pub fn remove(connection: &mut Connection, places: &[Assignment]) -> Vec<Result<(), Failure>> {
+pub fn remove(connection: &mut Connection, places: &[Assignment]) -> Vec<(usize, Failure)> {
     let snapshot = connection.snapshot();
     let mut forgotten = Vec::new();
     let mut remove_one = |at: &Assignment| {
@@ -62,9 +83,13 @@ pub fn remove(connection: &mut Connection, places: &[Assignment]) -> Vec<Result<
         }
         Ok(())
     };
-    let outcomes = places.iter().map(&mut remove_one).collect();
+    let refused = refused(places.iter().map(&mut remove_one));
     connection.expire(&forgotten);
-    outcomes
+    refused
+}
+
+fn refused(outcomes: impl Iterator<Item = Result<(), Failure>>) -> Vec<(usize, Failure)> {
+    outcomes.enumerate().filter_map(|(number, outcome)| Some((number, outcome.err()?))).collect()
 }
 
 /// Every address of this host.

@@ -106,21 +106,21 @@ fn renewals_do_not_wake_the_reader() {
                 prefix_len: if address.is_ipv4() { 32 } else { 128 },
             };
             let ours = [place(ADDRESS.into()), place("2001:db8::1".parse().unwrap())];
-            let leases = ours.map(|at| Lease::new(at, Some(Duration::from_secs(60))));
+            let leases = ours.map(|at| Lease::new(at, Some(Duration::from_secs(60))).prepare());
             let marked = {
-                address::put(&mut connection, &leases).into_iter().for_each(|outcome| outcome.unwrap());
+                assert!(address::put(&mut connection, &leases.each_ref()).is_empty());
                 address::list(&mut connection).unwrap().iter().any(|found| found.protocol == Some(address::PROTOCOL))
             };
             let mut monitor = Monitor::open().unwrap();
             for _ in 0..100 {
-                address::put(&mut connection, &leases).into_iter().for_each(|outcome| outcome.unwrap());
+                assert!(address::put(&mut connection, &leases.each_ref()).is_empty());
             }
             add(10, "left", veth(), &mut connection);
             let another = Ipv4Addr::new(10, 9, 8, 8).into();
             let mut message = address();
             message.attributes = vec![AddressAttribute::Local(another), AddressAttribute::Address(another)];
             connection.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
-            address::remove(&mut connection, &ours).into_iter().for_each(|outcome| outcome.unwrap());
+            assert!(address::remove(&mut connection, &ours).is_empty());
             let mut events = until(
                 &mut monitor,
                 |event| matches!(event, Event::AddressRemoved { address, .. } if *address == ours[1].address),

@@ -32,6 +32,29 @@ impl Failure {
     }
 }
 
+/// A request as the kernel gets it, to be made as often as one likes: writing it takes longer than sending it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    name: &'static str,
+    /// Padded, and without a sequence number.
+    bytes: Vec<u8>,
+}
+
+impl Prepared {
+    /// `flags` are those beyond `NLM_F_REQUEST | NLM_F_ACK`, as in [`Connection::request`].
+    pub fn new(message: RouteNetlinkMessage, flags: u16) -> Prepared {
+        let name = name(&message);
+        let mut header = NetlinkHeader::default();
+        header.flags = flags | NLM_F_REQUEST;
+        let mut packet = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+        packet.finalize();
+        let length = packet.buffer_len();
+        let mut bytes = vec![0; length.next_multiple_of(ALIGNMENT)];
+        packet.serialize(&mut bytes[..length]);
+        Prepared { name, bytes }
+    }
+}
+
 impl Connection {
     /// Carries out `messages` in their order and returns the outcome of each in the same order. One that is refused does
     /// not keep the kernel from the next. `flags` are those beyond `NLM_F_REQUEST | NLM_F_ACK`, as in
@@ -39,41 +62,57 @@ impl Connection {
     ///
     /// If the socket fails in between, all requests whose outcome is not known report that.
     pub fn request_all(&mut self, messages: Vec<RouteNetlinkMessage>, flags: u16) -> Vec<Result<(), NetlinkError>> {
-        let mut outcomes = Vec::with_capacity(messages.len());
-        let mut messages = messages.into_iter().peekable();
-        while messages.peek().is_some() {
-            outcomes.extend(self.batch(messages.by_ref().take(MOST_AT_ONCE).collect(), flags));
+        let requests: Vec<_> = messages.into_iter().map(|message| Prepared::new(message, flags)).collect();
+        let mut outcomes: Vec<_> = requests.iter().map(|_| Ok(())).collect();
+        for (number, error) in self.request_prepared(&requests) {
+            outcomes[number] = Err(error);
         }
         outcomes
     }
 
-    /// At most [`MOST_AT_ONCE`] requests in one datagram. Only the last asks for an acknowledgement: the kernel answers
-    /// a refused request in any case, and it answers in order.
-    fn batch(&mut self, messages: Vec<RouteNetlinkMessage>, flags: u16) -> Vec<Result<(), NetlinkError>> {
-        let first = self.sequence.wrapping_add(1);
-        let names: Vec<&'static str> = messages.iter().map(name).collect();
-        let mut bytes = Vec::new();
-        let last = messages.len().saturating_sub(1);
-        for (number, message) in messages.into_iter().enumerate() {
-            self.sequence = self.sequence.wrapping_add(1);
-            let mut header = NetlinkHeader::default();
-            header.flags = flags | NLM_F_REQUEST | if number == last { NLM_F_ACK } else { 0 };
-            header.sequence_number = self.sequence;
-            append(&mut bytes, header, message);
+    /// As [`Connection::request_all`], for requests that are made again and again: returns only what went wrong, each with
+    /// the number of its request, from 0, ascending. No memory is taken as long as nothing goes wrong.
+    pub fn request_prepared<'a>(
+        &mut self,
+        requests: impl IntoIterator<Item = &'a Prepared>,
+    ) -> Vec<(usize, NetlinkError)> {
+        let mut errors = Vec::new();
+        let mut requests = requests.into_iter().peekable();
+        let mut before = 0;
+        while requests.peek().is_some() {
+            let mut batch = Batch::default();
+            let broken = self.converse(&mut batch, requests.by_ref().take(MOST_AT_ONCE)).err();
+            let outcomes = batch.outcomes.into_iter().zip(batch.names).take(batch.count).enumerate();
+            errors.extend(outcomes.filter_map(|(number, (outcome, request))| {
+                Some((before + number, settle(outcome, broken.as_ref(), request).err()?))
+            }));
+            before += batch.count;
         }
-        let mut batch = Batch { first, outcomes: names.iter().map(|_| None).collect(), finished: false };
-        let broken = self.converse(&bytes, &mut batch, &names).err();
-        let outcomes = batch.outcomes.into_iter().zip(names);
-        outcomes.map(|(outcome, request)| settle(outcome, broken.as_ref(), request)).collect()
+        errors
     }
 
-    fn converse(&mut self, bytes: &[u8], batch: &mut Batch, names: &[&'static str]) -> Result<(), Errno> {
-        retry_on_intr(|| rustix::net::send(&self.socket, bytes, SendFlags::empty()))?;
+    /// Sends at most [`MOST_AT_ONCE`] requests in one datagram. Only the last asks for an acknowledgement: the kernel
+    /// answers a refused request in any case, and it answers in order.
+    fn converse<'a>(&mut self, batch: &mut Batch, requests: impl Iterator<Item = &'a Prepared>) -> Result<(), Errno> {
+        batch.first = self.sequence.wrapping_add(1);
+        self.requests.clear();
+        let mut last = 0;
+        for request in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            batch.names[batch.count] = request.name;
+            batch.count += 1;
+            last = self.requests.len();
+            self.requests.extend_from_slice(&request.bytes);
+            NetlinkBuffer::new(&mut self.requests[last..]).set_sequence_number(self.sequence);
+        }
+        let mut header = NetlinkBuffer::new(&mut self.requests[last..]);
+        header.set_flags(header.flags() | NLM_F_ACK);
+        retry_on_intr(|| rustix::net::send(&self.socket, &self.requests, SendFlags::empty()))?;
         while !batch.finished {
             let (_, length) =
                 retry_on_intr(|| rustix::net::recv(&self.socket, &mut self.buffer[..], RecvFlags::TRUNC))?;
             let datagram = self.buffer.get(..length).ok_or(Errno::MSGSIZE)?;
-            split(datagram).for_each(|answer| batch.take(answer, names));
+            split(datagram).for_each(|answer| batch.take(answer));
         }
         Ok(())
     }
@@ -86,22 +125,31 @@ impl Connection {
     }
 }
 
-/// The outcomes of one datagram of requests.
+/// One datagram of requests, and what has come of them.
 struct Batch {
     /// The sequence number of the first.
     first: u32,
+    count: usize,
+    names: [&'static str; MOST_AT_ONCE],
     /// `Some` for each request that the kernel answered.
-    outcomes: Vec<Option<Result<(), NetlinkError>>>,
+    outcomes: [Option<Result<(), NetlinkError>>; MOST_AT_ONCE],
     /// The last one was answered, so there will be no more.
     finished: bool,
 }
 
+impl Default for Batch {
+    fn default() -> Batch {
+        let (names, outcomes) = ([""; MOST_AT_ONCE], [const { None }; MOST_AT_ONCE]);
+        Batch { first: 0, count: 0, names, outcomes, finished: false }
+    }
+}
+
 impl Batch {
-    fn take(&mut self, bytes: &[u8], names: &[&'static str]) {
+    fn take(&mut self, bytes: &[u8]) {
         // Anything beyond the end is the rest of an answer that was given up earlier.
         let number = NetlinkBuffer::new(bytes).sequence_number().wrapping_sub(self.first);
-        let Some(number) = usize::try_from(number).ok().filter(|number| *number < names.len()) else { return };
-        let request = names[number];
+        let Some(number) = usize::try_from(number).ok().filter(|number| *number < self.count) else { return };
+        let request = self.names[number];
         let outcome = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
             Err(error) => Err(NetlinkError::Malformed { request, reason: error.to_string() }),
             Ok(message) => match message.payload {
@@ -115,7 +163,7 @@ impl Batch {
             },
         };
         self.outcomes[number] = Some(outcome);
-        self.finished |= number + 1 == names.len();
+        self.finished |= number + 1 == self.count;
     }
 }
 
@@ -130,15 +178,6 @@ fn settle(
         (None, None) => Ok(()),
         (None, Some(errno)) => Err(NetlinkError::Socket { request, source: (*errno).into() }),
     }
-}
-
-fn append(bytes: &mut Vec<u8>, header: NetlinkHeader, message: RouteNetlinkMessage) {
-    let mut packet = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
-    packet.finalize();
-    let start = bytes.len();
-    let end = start + packet.buffer_len();
-    bytes.resize(end.next_multiple_of(ALIGNMENT), 0);
-    packet.serialize(&mut bytes[start..end]);
 }
 
 #[cfg(test)]

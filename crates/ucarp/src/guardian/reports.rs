@@ -27,12 +27,13 @@ impl Guardian {
             };
             match protocol::read_reports(&datagram) {
                 Ok((decided, reports)) => {
+                    let now = now();
                     // To write to the log is no sign of a loop that turns.
                     if !matches!(reports[..], [Report::Log(..)]) {
-                        self.child.is_alive(now());
-                        self.service.alive(now());
+                        self.child.is_alive(now);
+                        self.service.alive(now);
                     }
-                    reports.into_iter().for_each(|report| self.heed(decided, report));
+                    reports.into_iter().for_each(|report| self.heed(now, decided, report));
                 }
                 Err(error) => return self.distrust(&error.to_string()),
             }
@@ -44,8 +45,7 @@ impl Guardian {
         self.engine_failed(now(), &format!("sent {cause}"));
     }
 
-    fn heed(&mut self, decided: Instant, report: Report) {
-        let now = now();
+    fn heed(&mut self, now: Instant, decided: Instant, report: Report) {
         match report {
             Report::Claim(host) if self.keeper.keeps(host) => {
                 if !self.is_outdated(now - decided, host) {
@@ -97,7 +97,7 @@ impl Guardian {
     /// Lets addresses come and go as it was decided, and the decisions follow the addresses.
     pub(super) fn settle(&mut self, now: Instant) {
         let held_up = super::now() - self.decided;
-        if self.hosts.keys().any(|host| self.is_outdated(held_up, *host)) {
+        if held_up >= STALL && self.hosts.keys().any(|host| self.is_outdated(held_up, *host)) {
             self.keeper.forget_wants();
         }
         for outcome in self.keeper.settle(now) {

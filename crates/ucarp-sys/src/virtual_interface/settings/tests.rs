@@ -41,9 +41,9 @@ fn pair(rp_filter: &str, settings: impl FnOnce() + Send) -> Option<Pair> {
         let addresses = [IpAddr::from(VIRTUAL), VIRTUAL_V6.parse().unwrap()];
         let leases = addresses.map(|address| {
             let prefix_len = if address.is_ipv4() { 32 } else { 128 };
-            Lease::new(Assignment { index, address, prefix_len }, None)
+            Lease::new(Assignment { index, address, prefix_len }, None).prepare()
         });
-        address::put(&mut connection, &leases).into_iter().for_each(|outcome| outcome.unwrap());
+        assert!(address::put(&mut connection, &leases.each_ref()).is_empty());
     };
     pair.host.run(at_host).unwrap();
     let at_client = || {

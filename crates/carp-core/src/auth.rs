@@ -10,16 +10,16 @@
 //! up for that among nodes of this implementation is the [`stamp`] that they put into the counter.
 
 pub mod difference;
+mod keyed;
 pub mod stamp;
 
 use alloc::collections::BTreeSet;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 use zeroize::Zeroizing;
 
+use keyed::Keyed;
 use stamp::Sealer;
 
 use crate::wire::MacAddr;
@@ -149,7 +149,7 @@ fn without_scope(address: Ipv6Addr) -> Ipv6Addr {
 /// Signs and verifies the advertisements of one virtual host. The part of the HMAC before the counter is computed once.
 #[derive(Clone)]
 pub struct Authenticator {
-    prefix: Hmac<Sha1>,
+    prefix: Keyed,
     sealer: Sealer,
 }
 
@@ -167,15 +167,15 @@ impl Authenticator {
     }
 
     fn build(key: &Key, lladdr: &[u8], vhid: u8, addresses: &AddressList) -> Self {
-        let mut prefix = Hmac::<Sha1>::new_from_slice(&*key.0).expect("HMAC takes a key of any length");
-        prefix.update(&[VERSION, KIND]);
-        prefix.update(lladdr);
-        prefix.update(&[vhid]);
+        let mut prefix = Keyed::new(&key.0);
+        prefix.begin_with(&[VERSION, KIND]);
+        prefix.begin_with(lladdr);
+        prefix.begin_with(&[vhid]);
         for address in &addresses.v4 {
-            prefix.update(&address.octets());
+            prefix.begin_with(&address.octets());
         }
         for address in &addresses.v6 {
-            prefix.update(&address.octets());
+            prefix.begin_with(&address.octets());
         }
         Self { prefix, sealer: Sealer::new(key) }
     }
@@ -189,17 +189,13 @@ impl Authenticator {
     /// The digest of an advertisement with this counter.
     #[must_use]
     pub fn sign(&self, counter: u64) -> [u8; DIGEST_LEN] {
-        self.with_counter(counter).finalize().into_bytes().into()
+        self.prefix.finish(&counter.to_be_bytes())
     }
 
     /// Is `digest` that of an advertisement with this counter? Takes the same time for every wrong digest.
     #[must_use]
     pub fn verify(&self, counter: u64, digest: &[u8; DIGEST_LEN]) -> bool {
-        self.with_counter(counter).verify_slice(digest).is_ok()
-    }
-
-    fn with_counter(&self, counter: u64) -> Hmac<Sha1> {
-        self.prefix.clone().chain_update(counter.to_be_bytes())
+        keyed::equal(&self.sign(counter), digest)
     }
 }
 

@@ -417,7 +417,7 @@ impl VirtualHost {
         let Some(mac) = mac else { return };
         let Credentials { addresses, .. } = &self.config.credentials;
         let (host, link, router) = (self.id, self.config.link, self.config.local.router);
-        let arp = addresses.v4().map(|address| frame::gratuitous_arp(mac, address).to_vec());
+        let arp = addresses.v4().map(|address| frame::gratuitous_arp(mac, address));
         let neighbour = addresses.v6().map(|address| frame::unsolicited_na(mac, address, router));
         let transmit = |frame| Output::Transmit { host, link, purpose: Purpose::Announcement, frame };
         outputs.extend(arp.chain(neighbour).map(transmit));

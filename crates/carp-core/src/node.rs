@@ -10,9 +10,10 @@ mod output;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::auth::difference::Difference;
@@ -29,7 +30,7 @@ use group::Group;
 pub use output::{Notice, Output, Purpose};
 
 /// A link, numbered by the driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
 /// A virtual host of a [`Node`], numbered in the order in which they were added.
@@ -88,11 +89,13 @@ pub enum Command {
 pub struct Node {
     /// Empty places are those of virtual hosts that were removed; the next one that is added takes the first.
     hosts: Vec<Option<VirtualHost>>,
-    /// Who listens for which vhid on which link.
-    listeners: BTreeSet<(LinkId, u8, usize)>,
-    /// When which virtual host has something to do, and for each the entry that is in the set.
-    agenda: BTreeSet<(Instant, usize)>,
-    appointments: Vec<Option<Instant>>,
+    /// Who listens for which vhid on which link, ascending.
+    listeners: Vec<(LinkId, u8, usize)>,
+    /// When which virtual host has something to do. Searched from end to end, once or twice for each time that the driver
+    /// is awake, which costs less than to keep it in order: each advertisement that is heard changes an entry.
+    agenda: Vec<Option<Instant>>,
+    /// Those that are due, here for its memory alone.
+    due: Vec<(Instant, usize)>,
     groups: BTreeMap<GroupId, Group>,
     random: Random,
     /// The wall clock minus the driver's clock, in ticks of group time.
@@ -109,9 +112,9 @@ impl Node {
     pub fn new(seed: u64) -> Self {
         Self {
             hosts: Vec::new(),
-            listeners: BTreeSet::new(),
-            agenda: BTreeSet::new(),
-            appointments: Vec::new(),
+            listeners: Vec::new(),
+            agenda: Vec::new(),
+            due: Vec::new(),
             groups: BTreeMap::new(),
             random: Random::new(seed),
             clock: 0,
@@ -132,10 +135,11 @@ impl Node {
         let index = self.hosts.iter().position(Option::is_none).unwrap_or(self.hosts.len());
         if index == self.hosts.len() {
             self.hosts.push(None);
-            self.appointments.push(None);
+            self.agenda.push(None);
         }
         let id = HostId(index);
-        self.listeners.insert((config.link, config.vhid, index));
+        let listener = (config.link, config.vhid, index);
+        self.listeners.insert(self.listeners.partition_point(|other| *other < listener), listener);
         self.join_group(index, config.policy.group);
         self.hosts[index] = Some(VirtualHost::new(id, config, self.random.bits(), self.clock));
         id
@@ -146,8 +150,9 @@ impl Node {
     pub fn remove(&mut self, now: Instant, host: HostId) {
         if let Some(removed) = self.hosts[host.0].take() {
             let config = removed.config();
-            self.listeners.remove(&(config.link, config.vhid, host.0));
-            self.schedule(host.0);
+            let listener = (config.link, config.vhid, host.0);
+            self.listeners.retain(|other| *other != listener);
+            self.agenda[host.0] = None;
             self.leave_group(now, host.0, config.policy.group);
         }
     }
@@ -251,12 +256,12 @@ impl Node {
         });
         match parsed {
             Ok(received) => {
-                if !self.has_listener(link, received.advertisement.vhid) {
-                    return self.misplaced(now, &received);
-                }
-                self.with_each_of(now, link, received.advertisement.vhid, |host, outputs| {
+                let any = self.with_each_of(now, link, received.advertisement.vhid, |host, outputs| {
                     host.heard(now, &received, outputs);
                 });
+                if !any {
+                    self.misplaced(now, &received);
+                }
             }
             Err(rejected) => {
                 let Some(vhid) = rejected.sender.and_then(|sender| sender.vhid) else { return };
@@ -293,10 +298,14 @@ impl Node {
 
     /// Does what is due at `now`: once for each virtual host, those that have waited longest first.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let due: Vec<_> = self.agenda.range(..=(now, usize::MAX)).map(|(_, index)| *index).collect();
-        for index in due {
+        let mut due = core::mem::take(&mut self.due);
+        let is_due = |at: &Option<Instant>| at.filter(|at| *at <= now);
+        due.extend(self.agenda.iter().zip(0..).filter_map(|(at, index)| Some((is_due(at)?, index))));
+        due.sort_unstable();
+        for (_, index) in due.drain(..) {
             self.with(now, index, |host, outputs| host.timeout(now, outputs));
         }
+        self.due = due;
     }
 
     /// The next thing to do, in the order in which they must be done.
@@ -307,7 +316,7 @@ impl Node {
     /// When [`Node::handle_timeout`] has to be called; `None` if only an input can change anything.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.agenda.first().map(|(instant, _)| *instant)
+        self.agenda.iter().flatten().min().copied()
     }
 
     fn host(&self, host: HostId) -> &VirtualHost {
@@ -328,36 +337,30 @@ impl Node {
         let host = self.hosts[index].as_mut().expect("a virtual host that was removed is not told anything");
         let before = host.state();
         act(host, &mut self.outputs);
-        self.schedule(index);
+        self.agenda[index] = host.next_deadline();
         before
     }
 
-    fn schedule(&mut self, index: usize) {
-        let next = self.hosts[index].as_ref().and_then(VirtualHost::next_deadline);
-        let known = core::mem::replace(&mut self.appointments[index], next);
-        if known != next {
-            known.map(|instant| self.agenda.remove(&(instant, index)));
-            next.map(|instant| self.agenda.insert((instant, index)));
-        }
-    }
-
-    /// Lets all virtual hosts of this number on this link act; there should be one at most.
+    /// Lets all virtual hosts of this number on this link act; there should be one at most. Whether there are any.
     fn with_each_of(
         &mut self,
         now: Instant,
         link: LinkId,
         vhid: u8,
         mut act: impl FnMut(&mut VirtualHost, &mut VecDeque<Output>),
-    ) {
-        let mut next = self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX)).next().copied();
-        while let Some((_, _, index)) = next {
-            self.with(now, index, &mut act);
-            next = self.listeners.range((link, vhid, index + 1)..=(link, vhid, usize::MAX)).next().copied();
+    ) -> bool {
+        let places = self.listeners(link, vhid);
+        for place in places.clone() {
+            self.with(now, self.listeners[place].2, &mut act);
         }
+        !places.is_empty()
     }
 
-    fn has_listener(&self, link: LinkId, vhid: u8) -> bool {
-        self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX)).next().is_some()
+    /// The places of those who listen for this number on this link.
+    fn listeners(&self, link: LinkId, vhid: u8) -> Range<usize> {
+        let first = self.listeners.partition_point(|(on, number, _)| (*on, *number) < (link, vhid));
+        let others = &self.listeners[first..];
+        first..first + others.iter().take_while(|(on, number, _)| (*on, *number) == (link, vhid)).count()
     }
 
     /// Tells the virtual hosts of this number on other links, if it is an advertisement of their group.
@@ -370,7 +373,7 @@ impl Node {
     }
 
     fn accepts_any_ttl(&self, link: LinkId, vhid: u8) -> bool {
-        let mut listeners = self.listeners.range((link, vhid, 0)..=(link, vhid, usize::MAX));
+        let mut listeners = self.listeners[self.listeners(link, vhid)].iter();
         listeners.any(|(_, _, index)| self.hosts[*index].as_ref().is_some_and(VirtualHost::accepts_any_ttl))
     }
 }

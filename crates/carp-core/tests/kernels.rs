@@ -277,6 +277,7 @@ fn demoted(advskew: u8, byte4: u8, v6: bool) -> Vec<u8> {
     }
     .emit()
     .unwrap()
+    .to_vec()
 }
 
 #[test]

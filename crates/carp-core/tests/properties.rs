@@ -51,13 +51,14 @@ fn advertisement_frame() -> impl Strategy<Value = AdvertisementFrame> {
 /// A valid frame of any kind that we write.
 fn valid_frame() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        advertisement_frame().prop_map(|frame| frame.emit().unwrap()),
+        advertisement_frame().prop_map(|frame| frame.emit().unwrap().to_vec()),
         (mac(), any::<[u8; 4]>()).prop_map(|(mac, address)| frame::gratuitous_arp(mac, address.into()).to_vec()),
         (mac(), any::<[u8; 16]>(), any::<bool>()).prop_map(|(mac, address, router)| frame::unsolicited_na(
             mac,
             address.into(),
             router
-        )),
+        )
+        .to_vec()),
     ]
 }
 
@@ -128,7 +129,7 @@ proptest! {
 
     #[test]
     fn what_was_sent_is_received(sent in advertisement_frame(), padding in vec(any::<u8>(), 0..20)) {
-        let mut bytes = sent.emit().unwrap();
+        let mut bytes = sent.emit().unwrap().to_vec();
         prop_assert_eq!(bytes.len(), if sent.src.is_ipv4() { frame::LEN_V4 } else { frame::LEN_V6 });
         bytes.extend(padding);
         let received = frame::parse(&bytes).unwrap();
@@ -146,7 +147,7 @@ proptest! {
         bit in 0..(ipv4::HEADER_LEN + advertisement::LEN) * 8,
     ) {
         let sent = AdvertisementFrame { src: src.into(), dst: dst.into(), ..sent };
-        let mut bytes = sent.emit().unwrap();
+        let mut bytes = sent.emit().unwrap().to_vec();
         bytes[ethernet::HEADER_LEN + bit / 8] ^= 1 << (bit % 8);
         prop_assert!(frame::parse(&bytes).is_err());
     }

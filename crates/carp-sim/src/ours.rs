@@ -99,7 +99,7 @@ impl Ours {
     fn drain(&mut self, acts: &mut Vec<Act>) {
         while let Some(output) = self.node.poll_output() {
             acts.push(match output {
-                Output::Transmit { purpose, frame, .. } => Act::Send { purpose, to: None, frame },
+                Output::Transmit { purpose, frame, .. } => Act::Send { purpose, to: None, frame: frame.to_vec() },
                 Output::TransmitPacket { purpose, destination, packet, .. } => {
                     Act::Send { purpose, to: Some(destination), frame: behind_ethernet(destination, &packet) }
                 }

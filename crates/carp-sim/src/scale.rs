@@ -127,7 +127,7 @@ impl Crowd {
         act(&mut node, self.now);
         while let Some(output) = node.poll_output() {
             match output {
-                Output::Transmit { purpose, frame, .. } => self.transmit(index, purpose, frame),
+                Output::Transmit { purpose, frame, .. } => self.transmit(index, purpose, &frame),
                 Output::Claim { host } => node.handle_command(self.now, host, Command::Claimed),
                 Output::Release { host } => node.handle_command(self.now, host, Command::Released),
                 Output::Transition { .. } => self.last_change = self.now,
@@ -143,7 +143,7 @@ impl Crowd {
         self.nodes[index] = Some(node);
     }
 
-    fn transmit(&mut self, from: usize, purpose: Purpose, frame: Vec<u8>) {
+    fn transmit(&mut self, from: usize, purpose: Purpose, frame: &[u8]) {
         self.frames += 1;
         if purpose == Purpose::Announcement {
             return;

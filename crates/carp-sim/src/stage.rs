@@ -366,16 +366,16 @@ impl<'a> Stage<'a> {
             }
             outputs.push(output);
         }
-        outputs.into_iter().for_each(|output| self.carry_out(who, output));
+        outputs.iter().for_each(|output| self.carry_out(who, output));
     }
 
-    fn carry_out(&mut self, who: usize, output: Output) {
+    fn carry_out(&mut self, who: usize, output: &Output) {
         match output {
-            Output::Transmit { frame, .. } => self.send(who, None, frame),
+            Output::Transmit { frame, .. } => self.send(who, None, frame.to_vec()),
             Output::TransmitPacket { destination, packet, .. } => {
-                self.send(who, Some(destination), behind_ethernet(destination, &packet));
+                self.send(who, Some(*destination), behind_ethernet(*destination, packet));
             }
-            Output::Transition { to, reason, .. } => self.moved(who, to.into(), Cause::Decided(reason)),
+            Output::Transition { to, reason, .. } => self.moved(who, (*to).into(), Cause::Decided(*reason)),
             _ => {}
         }
     }

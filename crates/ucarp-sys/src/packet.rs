@@ -10,8 +10,12 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use crate::filter::Program;
 use crate::socket_option::{self, socklen_of};
 
+mod batch;
+mod many;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use batch::Batch;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;

@@ -9,6 +9,7 @@ mod port;
 mod pulse;
 mod standing;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -21,6 +22,7 @@ use carp_core::node::{HostId, LinkId, LinkState, Node};
 use carp_core::time::Instant;
 use log::{debug, error};
 use ucarp_sys::clock;
+use ucarp_sys::packet::Batch;
 use ucarp_sys::poll::Poller;
 
 use crate::complaints::{Complaints, Subject};
@@ -30,13 +32,14 @@ use crate::report;
 use checks::Checks;
 use guardian::Guardian;
 pub use guardian::Line;
+use outputs::Outbox;
 use port::Port;
 use pulse::Pulse;
 use standing::Standing;
 
-/// Frames that are read from a socket in one turn of the loop before timers get their chance. Far more than a socket's
-/// queue holds, so that after a stall everything is heard before anything is decided.
-const MOST_FRAMES: usize = 4096;
+/// Batches of frames that are read from a socket in one turn of the loop before timers get their chance: 4,096 frames,
+/// more than a socket's queue holds, so that after a stall everything is heard before anything is decided.
+const MOST_BATCHES: usize = 4096 / Batch::MOST;
 
 /// Reading that took this long was interrupted by a stop of the process, or by a flood.
 const STALL: Duration = Duration::from_millis(20);
@@ -91,10 +94,14 @@ pub struct Engine {
     links: BTreeMap<LinkId, Link>,
     checks: Checks,
     guardian: Guardian,
+    /// The shortest lease of those that have not lapsed, if it is known.
+    shortest_lease: OnceCell<Option<Duration>>,
     poller: Poller,
     complaints: Complaints,
     pulse: Pulse,
-    frame: Vec<u8>,
+    frames: Batch,
+    /// Frames that are about to be sent.
+    outbox: Outbox,
     /// When frames last arrived.
     last_arrival: Instant,
     /// Whether more frames can be expected at once.
@@ -126,10 +133,12 @@ impl Engine {
             links: BTreeMap::new(),
             checks: Checks::new(),
             guardian: Guardian::new(line, now()),
+            shortest_lease: OnceCell::new(),
             poller: Poller::new(),
             complaints: Complaints::default(),
             pulse: Pulse::default(),
-            frame: vec![0; LONGEST_FRAME],
+            frames: Batch::new(LONGEST_FRAME),
+            outbox: Outbox::default(),
             last_arrival: Instant::default(),
             in_burst: false,
         }
@@ -224,10 +233,15 @@ impl Engine {
         let mut broken = false;
         if let Some(port) = self.links.get(&id).and_then(|link| link.port.as_ref()) {
             for socket in port.sockets() {
-                for _ in 0..MOST_FRAMES {
-                    match socket.recv(&mut self.frame) {
-                        Ok(Some(length)) => self.node.handle_frame(now(), id, &self.frame[..length]),
-                        Ok(None) => break,
+                for _ in 0..MOST_BATCHES {
+                    match socket.recv_many(&mut self.frames) {
+                        Ok(count) => {
+                            let now = now();
+                            self.frames.frames().for_each(|frame| self.node.handle_frame(now, id, frame));
+                            if count < Batch::MOST {
+                                break;
+                            }
+                        }
                         // The link went down or away; the guardian knows more.
                         Err(error) => {
                             debug!("Unable to receive: {error}");

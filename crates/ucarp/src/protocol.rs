@@ -245,12 +245,13 @@ pub fn write_reports(decided: Instant, reports: &[Report]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut datagram = codec::reports(decided);
     for report in reports {
-        let mut writer = Writer::default();
-        codec::put_report(&mut writer, report);
-        if datagram.len() + writer.len() > LONGEST_DATAGRAM {
+        let before = datagram.len();
+        codec::put_report(&mut datagram, report);
+        if datagram.len() > LONGEST_DATAGRAM {
+            let last = datagram.split_off(before);
             all.push(std::mem::replace(&mut datagram, codec::reports(decided)).into_bytes());
+            datagram.append(&last);
         }
-        datagram.append(&writer);
     }
     all.push(datagram.into_bytes());
     all

@@ -24,10 +24,9 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 use zeroize::Zeroizing;
 
+use super::keyed::Keyed;
 use super::{KEY_LEN, Key};
 use crate::time::Instant;
 use crate::wire::advertisement::Repr;
@@ -36,6 +35,11 @@ const LABEL: &[u8] = b"ucarp-rs: seal of a stamp, 1";
 
 /// Bits of the counter that hold the seal.
 const SEAL_BITS: u32 = 24;
+
+/// Octets of group time, of what is sealed with it before the source, and of all.
+const TICK_LEN: usize = 5;
+const SOURCE: usize = TICK_LEN + 4;
+const LONGEST_MESSAGE: usize = SOURCE + 16;
 
 const SEAL_MASK: u64 = (1 << SEAL_BITS) - 1;
 
@@ -100,17 +104,16 @@ impl Tick {
 /// Makes and checks the stamps of a group.
 #[derive(Clone)]
 pub struct Sealer {
-    /// The seal key has been taken in, and nothing else.
-    state: Hmac<Sha1>,
+    /// With the seal key, and without a beginning.
+    keyed: Keyed,
 }
 
 impl Sealer {
     /// The sealer of a group with this key.
     #[must_use]
     pub fn new(key: &Key) -> Self {
-        let derived = hmac(&*key.0).chain_update(LABEL).finalize();
-        let seal_key: Zeroizing<[u8; KEY_LEN]> = Zeroizing::new(derived.into_bytes().into());
-        Self { state: hmac(&*seal_key) }
+        let seal_key: Zeroizing<[u8; KEY_LEN]> = Zeroizing::new(Keyed::new(&key.0).finish(LABEL));
+        Self { keyed: Keyed::new(&seal_key) }
     }
 
     /// The counter that stamps an advertisement from `source`, whose own counter and digest do not matter.
@@ -129,20 +132,20 @@ impl Sealer {
 
     fn seal(&self, tick: Tick, source: IpAddr, advertisement: &Repr) -> u64 {
         let Repr { vhid, advbase, advskew, demotion, .. } = *advertisement;
-        let mut state = self.state.clone();
-        state.update(&tick.0.to_be_bytes()[3..]);
-        state.update(&[vhid, advbase, advskew, demotion]);
-        match source {
-            IpAddr::V4(source) => state.update(&source.octets()),
-            IpAddr::V6(source) => state.update(&source.octets()),
-        }
-        let mac = state.finalize().into_bytes();
+        let mut message = [0; LONGEST_MESSAGE];
+        message[..TICK_LEN].copy_from_slice(&tick.0.to_be_bytes()[8 - TICK_LEN..]);
+        message[TICK_LEN..SOURCE].copy_from_slice(&[vhid, advbase, advskew, demotion]);
+        let mac = match source {
+            IpAddr::V4(source) => self.with_source(&mut message, &source.octets()),
+            IpAddr::V6(source) => self.with_source(&mut message, &source.octets()),
+        };
         u64::from_be_bytes([0, 0, 0, 0, 0, mac[0], mac[1], mac[2]])
     }
-}
 
-fn hmac(key: &[u8]) -> Hmac<Sha1> {
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+    fn with_source<const N: usize>(&self, message: &mut [u8; LONGEST_MESSAGE], source: &[u8; N]) -> [u8; 20] {
+        message[SOURCE..SOURCE + N].copy_from_slice(source);
+        self.keyed.finish(&message[..SOURCE + N])
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,13 @@ enum Mark {
     Stamp(Tick),
 }
 
+/// An advertisement, signed, and where it comes from.
+#[derive(Clone, Copy)]
+struct Said {
+    source: IpAddr,
+    advertisement: Repr,
+}
+
 impl VirtualHost {
     /// Sends one advertisement to everybody it is for. All copies say the same at the same time.
     pub(super) fn advertise(
@@ -35,15 +42,12 @@ impl VirtualHost {
             Authentication::Classic => Mark::Counter(self.fresh_counter()),
             _ => Mark::Stamp(self.freshness.next(now, &mut self.random)),
         };
-        match mark {
-            Mark::Counter(counter) => self.freshness.sent([counter; 2]),
-            Mark::Stamp(_) => {
-                let [v4, v6] = self.sources().map(|source| source.map(|s| self.signed(now, mark, interval, s).counter));
-                let any = v4.or(v6).unwrap_or_default();
-                self.freshness.sent([v4.unwrap_or(any), v6.unwrap_or(any)]);
-            }
+        let said = self.signed(now, mark, interval);
+        let [v4, v6] = said.map(|said| said.map(|said| said.advertisement.counter));
+        if let Some(any) = v4.or(v6) {
+            self.freshness.sent([v4.unwrap_or(any), v6.unwrap_or(any)]);
         }
-        outputs.extend(self.copies(now, mark, interval, purpose));
+        self.send(said, purpose, outputs);
     }
 
     /// The goodbye for the case that this process dies as MASTER: see [`crate::node::Node::last_will`].
@@ -52,7 +56,9 @@ impl VirtualHost {
             Authentication::Classic => Mark::Counter(self.fresh_counter()),
             _ => Mark::Stamp(self.freshness.ahead(now, self.reach())),
         };
-        self.copies(now, mark, Interval::BOW_OUT, Purpose::Goodbye)
+        let mut outputs = Vec::new();
+        self.send(self.signed(now, mark, Interval::BOW_OUT), Purpose::Goodbye, &mut outputs);
+        outputs
     }
 
     /// For how long a last will is valid: this node listens at least as long before it speaks again in its next life.
@@ -60,52 +66,50 @@ impl VirtualHost {
         self.config.interval.master_down(self.config.dead_ratio)
     }
 
-    /// The addresses that advertisements come from, of IPv4 and of IPv6.
-    fn sources(&self) -> [Option<IpAddr>; 2] {
-        let v4 = self.config.speaks_v4().then_some(IpAddr::V4(self.config.local.v4));
-        [v4, self.config.speaks_v6().map(IpAddr::V6)]
-    }
-
-    fn copies(&self, now: Instant, mark: Mark, interval: Interval, purpose: Purpose) -> Vec<Output> {
-        let [v4, v6] = self.sources();
-        let (host, link) = (self.id, self.config.link);
-        match &self.config.transport {
-            Transport::Multicast { v4: group_v4, v6: group_v6, broadcast } => {
-                let routes = [(v4, IpAddr::V4(*group_v4)), (v6, IpAddr::V6(*group_v6))];
-                let copy = |(source, group): (Option<IpAddr>, IpAddr)| {
-                    let dst_mac = if *broadcast { MacAddr::BROADCAST } else { frame::multicast_mac(group) };
-                    let frame = self.frame(source?, group, dst_mac, self.signed(now, mark, interval, source?));
-                    Some(Output::Transmit { host, link, purpose, frame: frame.emit().expect("both are of one family") })
-                };
-                routes.into_iter().filter_map(copy).collect()
-            }
-            Transport::Unicast { peers, .. } => {
-                let copy = |peer: &IpAddr| {
-                    let source = if peer.is_ipv4() { v4 } else { v6 }?;
-                    let advertisement = self.signed(now, mark, interval, source);
-                    let frame = self.frame(source, *peer, MacAddr::default(), advertisement);
-                    let packet = frame.emit_packet().expect("both are of one family");
-                    Some(Output::TransmitPacket { host, link, purpose, destination: *peer, packet })
-                };
-                peers.iter().filter_map(copy).collect()
-            }
-        }
-    }
-
-    fn signed(&self, now: Instant, mark: Mark, interval: Interval, source: IpAddr) -> Repr {
+    /// The advertisement of this moment, once for each family: all copies of a family are the same.
+    fn signed(&self, now: Instant, mark: Mark, interval: Interval) -> [Option<Said>; 2] {
         let Interval { advbase, advskew } = interval;
         let by = self.restraint.demotion();
         let demotion = if self.config.policy.demotion_byte { u8::try_from(by).unwrap_or(u8::MAX) } else { 0 };
         let bare = Repr { vhid: self.config.vhid, advbase, advskew, demotion, counter: 0, digest: [0; 20] };
         let signer = self.trust.signer(now);
-        let counter = match mark {
-            Mark::Counter(counter) => counter,
-            Mark::Stamp(tick) => signer.sealer().counter(tick, source, &bare),
-        };
-        Repr { counter, digest: signer.sign(counter), ..bare }
+        let v4 = self.config.speaks_v4().then_some(IpAddr::V4(self.config.local.v4));
+        [v4, self.config.speaks_v6().map(IpAddr::V6)].map(|source| {
+            let source = source?;
+            let counter = match mark {
+                Mark::Counter(counter) => counter,
+                Mark::Stamp(tick) => signer.sealer().counter(tick, source, &bare),
+            };
+            Some(Said { source, advertisement: Repr { counter, digest: signer.sign(counter), ..bare } })
+        })
     }
 
-    fn frame(&self, src: IpAddr, dst: IpAddr, dst_mac: MacAddr, advertisement: Repr) -> AdvertisementFrame {
+    /// Sends a copy to everybody it is for.
+    fn send(&self, [v4, v6]: [Option<Said>; 2], purpose: Purpose, outputs: &mut impl Extend<Output>) {
+        let (host, link) = (self.id, self.config.link);
+        match &self.config.transport {
+            Transport::Multicast { v4: group_v4, v6: group_v6, broadcast } => {
+                let copy = |(said, group): (Option<Said>, IpAddr)| {
+                    let dst_mac = if *broadcast { MacAddr::BROADCAST } else { frame::multicast_mac(group) };
+                    let frame = self.frame(said?, group, dst_mac).emit().expect("both are of one family");
+                    Some(Output::Transmit { host, link, purpose, frame })
+                };
+                outputs.extend([(v4, IpAddr::V4(*group_v4)), (v6, IpAddr::V6(*group_v6))].into_iter().filter_map(copy));
+            }
+            Transport::Unicast { peers, .. } => {
+                let copy = |peer: &IpAddr| {
+                    let said = if peer.is_ipv4() { v4 } else { v6 }?;
+                    let packet = self.frame(said, *peer, MacAddr::default()).emit_packet();
+                    let packet = packet.expect("both are of one family");
+                    Some(Output::TransmitPacket { host, link, purpose, destination: *peer, packet })
+                };
+                outputs.extend(peers.iter().filter_map(copy));
+            }
+        }
+    }
+
+    fn frame(&self, said: Said, dst: IpAddr, dst_mac: MacAddr) -> AdvertisementFrame {
+        let Said { source: src, advertisement } = said;
         let vhid = self.config.vhid;
         AdvertisementFrame {
             src_mac: match self.config.mac {

@@ -1,6 +1,5 @@
 //! What a [`Node`](super::Node) wants done, and what it has noticed.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
@@ -8,7 +7,7 @@ use super::{HostId, LinkId};
 use crate::election::{Peer, Reason, State};
 use crate::host::Doubt;
 use crate::wire::advertisement::DIGEST_LEN;
-use crate::wire::frame::Rejected;
+use crate::wire::frame::{Frame, Rejected};
 
 /// What a transmitted frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,7 +104,7 @@ pub enum Output {
         /// What for.
         purpose: Purpose,
         /// From the Ethernet header on, without checksum.
-        frame: Vec<u8>,
+        frame: Frame,
     },
     /// Send the packet to a peer; the routing table knows the way.
     TransmitPacket {
@@ -118,7 +117,7 @@ pub enum Output {
         /// The peer.
         destination: IpAddr,
         /// From the IP header on.
-        packet: Vec<u8>,
+        packet: Frame,
     },
     /// Take the address, then say [`super::Command::Claimed`].
     Claim {

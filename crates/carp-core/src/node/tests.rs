@@ -10,7 +10,7 @@ mod reconfiguration;
 mod standing;
 mod unicast;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::vec;
@@ -198,7 +198,7 @@ impl Segment {
                 Output::Claim { .. } => Some(Command::Claimed),
                 Output::Release { .. } => Some(Command::Released),
                 Output::Transmit { frame, .. } => {
-                    self.send(index, None, frame.clone());
+                    self.send(index, None, frame.to_vec());
                     None
                 }
                 Output::TransmitPacket { destination, packet, .. } => {

@@ -1,14 +1,15 @@
 //! Whole Ethernet frames: advertisements out and in, and what tells a link that an address has moved.
 
-use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{MacAddr, WireError, advertisement, ethernet, ipv4, ipv6};
 
 mod announce;
+mod buffer;
 mod receive;
 
 pub use announce::{gratuitous_arp, unsolicited_na};
+pub use buffer::Frame;
 pub use receive::{Reason, Received, Rejected, Sender, parse, parse_routed};
 
 /// The group that IPv4 advertisements go to unless configured otherwise.
@@ -86,7 +87,7 @@ impl AdvertisementFrame {
     ///
     /// # Errors
     /// [`WireError::MixedFamilies`] if source and destination are not of one family.
-    pub fn emit(&self) -> Result<Vec<u8>, WireError> {
+    pub fn emit(&self) -> Result<Frame, WireError> {
         let ethertype = if self.src.is_ipv4() { ethernet::EtherType::Ipv4 } else { ethernet::EtherType::Ipv6 };
         let ethernet = ethernet::Repr { dst: self.dst_mac, src: self.src_mac, ethertype }.emit();
         self.emit_behind(&ethernet)
@@ -96,11 +97,11 @@ impl AdvertisementFrame {
     ///
     /// # Errors
     /// As [`AdvertisementFrame::emit`].
-    pub fn emit_packet(&self) -> Result<Vec<u8>, WireError> {
+    pub fn emit_packet(&self) -> Result<Frame, WireError> {
         self.emit_behind(&[])
     }
 
-    fn emit_behind(&self, ethernet: &[u8]) -> Result<Vec<u8>, WireError> {
+    fn emit_behind(&self, ethernet: &[u8]) -> Result<Frame, WireError> {
         match (self.src, self.dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => Ok(self.emit_v4(ethernet, src, dst)),
             (IpAddr::V6(src), IpAddr::V6(dst)) => Ok(self.emit_v6(ethernet, src, dst)),
@@ -108,7 +109,7 @@ impl AdvertisementFrame {
         }
     }
 
-    fn emit_v4(&self, ethernet: &[u8], src: Ipv4Addr, dst: Ipv4Addr) -> Vec<u8> {
+    fn emit_v4(&self, ethernet: &[u8], src: Ipv4Addr, dst: Ipv4Addr) -> Frame {
         let ip = ipv4::Repr {
             tos: self.tos,
             // RFC 6864 4.1: a packet that must not be fragmented needs no identification.
@@ -120,10 +121,10 @@ impl AdvertisementFrame {
             dst,
             payload_len: PAYLOAD_LEN,
         };
-        [ethernet, &ip.emit(), &self.advertisement.emit()].concat()
+        Frame::of(&[ethernet, &ip.emit(), &self.advertisement.emit()])
     }
 
-    fn emit_v6(&self, ethernet: &[u8], src: Ipv6Addr, dst: Ipv6Addr) -> Vec<u8> {
+    fn emit_v6(&self, ethernet: &[u8], src: Ipv6Addr, dst: Ipv6Addr) -> Frame {
         let ip = ipv6::Repr {
             traffic_class: self.tos,
             next_header: advertisement::PROTOCOL,
@@ -137,7 +138,7 @@ impl AdvertisementFrame {
         } else {
             self.advertisement.emit()
         };
-        [ethernet, &ip.emit(), &advertisement].concat()
+        Frame::of(&[ethernet, &ip.emit(), &advertisement])
     }
 }
 

@@ -113,6 +113,7 @@ impl Voice {
         }
         .emit()
         .expect("both addresses are of IPv6")
+        .to_vec()
     }
 
     /// The advertisement in `frame`, if this node accepts it. Adopts its counter where the implementation does.

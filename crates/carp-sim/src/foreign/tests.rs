@@ -145,6 +145,7 @@ fn frame_of_ours(counter: u64, advskew: u8) -> Vec<u8> {
     }
     .emit()
     .unwrap()
+    .to_vec()
 }
 
 #[test]

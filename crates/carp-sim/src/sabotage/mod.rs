@@ -295,6 +295,7 @@ impl Saboteur {
         }
         .emit()
         .expect("source and destination are of one family")
+        .to_vec()
     }
 
     /// Whether the core gets to know of `input`.

@@ -102,7 +102,7 @@ impl World {
             advertisement,
         };
         let rank = Some(Interval { advbase: advertisement.advbase, advskew: advertisement.advskew });
-        let bytes = frame.emit().expect("source and destination are of one family");
+        let bytes = frame.emit().expect("source and destination are of one family").to_vec();
         let signed_with = self.signed_with_by_now(packet, &received);
         Some(Packet { bytes, rank, origin, signed_with, ..*packet })
     }

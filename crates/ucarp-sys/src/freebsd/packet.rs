@@ -10,6 +10,10 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::bsd::capture::Records;
 use crate::bsd::request;
 use crate::filter::{self, Program};
+pub use batch::Batch;
+
+#[path = "../packet/batch.rs"]
+mod batch;
 
 /// Requests of net/bpf.h that libc does not have.
 const BIOCSDIRECTION: libc::c_ulong = 0x8004_4277;
@@ -195,6 +199,36 @@ impl PacketSocket {
         }
         retry_on_intr(|| rustix::io::write(&self.fd, frame))?;
         Ok(())
+    }
+
+    /// Reads as many frames as are waiting and fit into `batch`, and returns how many. Fewer than [`Batch::MOST`] means
+    /// that there was not one more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PacketSocket::recv`], unless frames have been received.
+    pub fn recv_many(&self, batch: &mut Batch) -> io::Result<usize> {
+        let mut lengths = Vec::with_capacity(Batch::MOST);
+        for room in batch.rooms() {
+            match self.recv(room) {
+                Ok(Some(length)) => lengths.push(length),
+                Err(error) if lengths.is_empty() => return Err(error),
+                // An error comes again: the link is gone.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let count = lengths.len();
+        batch.filled(lengths);
+        Ok(count)
+    }
+
+    /// Sends the first of these frames and returns how many: `bpf(4)` takes one at a time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PacketSocket::send`].
+    pub fn send_many<T: AsRef<[u8]>>(&self, frames: &[T]) -> io::Result<usize> {
+        frames.first().map_or(Ok(0), |frame| self.send(frame.as_ref()).map(|()| 1))
     }
 
     /// How many frames that passed the filter were lost for want of room since the last call.

@@ -48,7 +48,10 @@ const CALLS: &[(libc::c_long, &[Rule])] = &[
     (libc::SYS_write, ANY),
     (libc::SYS_writev, ANY),
     (libc::SYS_close, ANY),
-    // Frames, netlink messages, log lines to syslog.
+    // Frames, many with one call.
+    (libc::SYS_sendmmsg, ANY),
+    (libc::SYS_recvmmsg, ANY),
+    // Frames and packets, netlink messages, log lines to syslog.
     (libc::SYS_sendto, ANY),
     (libc::SYS_recvfrom, ANY),
     // Messages of a channel.

@@ -249,8 +249,10 @@ impl Guardian {
 impl Engine {
     /// When the guardian has to be told something, or has been silent for too long.
     pub(super) fn guardian_deadline(&self) -> Option<Instant> {
-        let leases = self.hosts.values().filter(|hosted| !hosted.lapsed).filter_map(|hosted| hosted.profile.lease);
-        let silence = leases.min().and_then(|lease| self.guardian.end_of(lease));
+        let shortest = *self.shortest_lease.get_or_init(|| {
+            self.hosts.values().filter(|hosted| !hosted.lapsed).filter_map(|hosted| hosted.profile.lease).min()
+        });
+        let silence = shortest.and_then(|lease| self.guardian.end_of(lease));
         let beat =
             (!self.guardian.is_gone()).then(|| self.guardian.last_report + self.guardian.beat.mul_f32(WHEN_ASLEEP));
         earliest([silence, beat, self.guardian.retry, self.guardian.next_shout])
@@ -301,6 +303,9 @@ impl Engine {
             self.stay_without_guardian(now);
         }
         let is_over = |lease| self.guardian.end_of(lease).is_some_and(|end| end <= now);
+        if !is_over(Duration::ZERO) {
+            return;
+        }
         let over = self.hosts.iter().filter(|(_, hosted)| !hosted.lapsed && hosted.profile.lease.is_some_and(is_over));
         for host in over.map(|(host, _)| *host).collect::<Vec<_>>() {
             error!("{}The guardian is silent, and the leases of the addresses are over: leaving", self.who(host));
@@ -312,6 +317,7 @@ impl Engine {
     fn lapse(&mut self, now: Instant, host: HostNumber) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         hosted.lapsed = true;
+        self.shortest_lease.take();
         let id = hosted.id;
         self.node.handle_command(now, id, Command::ShutDown);
         self.carry_out(now);

@@ -94,6 +94,7 @@ impl Engine {
             },
         );
         self.numbers.insert(id, host);
+        self.shortest_lease.take();
         // The link may have been there before it.
         if let Some(state) = self.links.get(&link).map(|link| link.state) {
             self.node.handle_link(now(), link, state);
@@ -104,6 +105,7 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let id = hosted.id;
         hosted.profile = profile;
+        self.shortest_lease.take();
         hosted.has_will = false;
         let now = now();
         if grace.is_zero() && self.node.is_changing_credentials(now, id) {
@@ -116,6 +118,7 @@ impl Engine {
         if let Some(hosted) = self.hosts.remove(&host) {
             self.node.remove(now(), hosted.id);
             self.numbers.remove(&hosted.id);
+            self.shortest_lease.take();
         }
     }
 

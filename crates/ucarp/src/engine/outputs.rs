@@ -1,31 +1,53 @@
 //! Doing what the core asks for: frames, wishes for the guardian, lines of the log.
 
 use std::io;
+use std::mem;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::Reason;
 use carp_core::host::Authentication;
 use carp_core::node::{Command, HostId, LinkId, Output, Purpose};
 use carp_core::time::Instant;
+use carp_core::wire::frame::Frame;
 use log::{debug, error};
+use ucarp_sys::packet::Batch;
 
-use super::{Engine, Port, STALL};
+use super::{Engine, STALL};
 use crate::protocol::HostNumber;
 use crate::report;
+
+/// Frames that leave by one link, together.
+#[derive(Default)]
+pub(super) struct Outbox {
+    link: LinkId,
+    mail: Vec<Mail>,
+}
+
+/// A frame to send.
+struct Mail {
+    host: HostId,
+    purpose: Purpose,
+    frame: Frame,
+}
+
+impl AsRef<[u8]> for Mail {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
 
 impl Engine {
     /// Does everything that the core asks for.
     pub(super) fn carry_out(&mut self, now: Instant) {
         let mut stalled = Vec::new();
-        while let Some(output) = self.node.poll_output() {
+        while let Some(output) = self.next_output() {
             match output {
                 // The core, which knows of slow scripts, announces after a while whatever has become of the addresses.
                 Output::Transmit { host, purpose: Purpose::Announcement, .. } if self.lacks_some(host) => {}
-                Output::Transmit { host, link, purpose, frame } => {
-                    self.sent(host, link, purpose, |port| port.send(&frame));
-                }
+                Output::Transmit { host, link, purpose, frame } => self.post(link, Mail { host, purpose, frame }),
                 Output::TransmitPacket { host, link, purpose, destination, packet } => {
-                    self.sent(host, link, purpose, |port| port.send_packet(destination, &packet));
+                    self.send_packet(host, link, purpose, destination, &packet);
                 }
                 Output::Claim { host } => {
                     let host = self.number(host);
@@ -72,14 +94,60 @@ impl Engine {
         hosted.profile.native && !hosted.complete
     }
 
-    fn sent(&mut self, host: HostId, link: LinkId, purpose: Purpose, send: impl FnOnce(&Port) -> io::Result<()>) {
-        if purpose != Purpose::Goodbye && self.is_outdated(host) {
+    /// What the core asks for next. Frames leave together as long as nothing else comes between them.
+    fn next_output(&mut self) -> Option<Output> {
+        let next = self.node.poll_output();
+        if !matches!(next, Some(Output::Transmit { .. })) {
+            self.send_mail();
+        }
+        // One that could not be sent may have consequences.
+        next.or_else(|| self.node.poll_output())
+    }
+
+    /// Sends a frame together with those that follow.
+    fn post(&mut self, link: LinkId, mail: Mail) {
+        if self.outbox.link != link || self.outbox.mail.len() == Batch::MOST {
+            self.send_mail();
+            self.outbox.link = link;
+        }
+        self.outbox.mail.push(mail);
+    }
+
+    fn send_mail(&mut self) {
+        let Outbox { link, mut mail } = mem::take(&mut self.outbox);
+        while !mail.is_empty() {
+            // Looked at again whenever some are left: to stop the process, the kernel interrupts the call.
+            let held_up = self.pulse.longest_step(super::now());
+            if held_up >= STALL {
+                mail.retain(|mail| mail.purpose == Purpose::Goodbye || held_up < self.patience(mail.host));
+            }
+            let Some(port) = self.links.get(&link).and_then(|link| link.port.as_ref()) else { break };
+            let (count, outcome) = match port.send_many(&mail) {
+                Ok(count) => (count, Ok(())),
+                Err(error) => (1, Err(error)),
+            };
+            for mail in mail.drain(..count) {
+                self.sent(mail.host, link, mail.purpose, &outcome);
+            }
+        }
+        mail.clear();
+        self.outbox = Outbox { link, mail };
+    }
+
+    fn send_packet(&mut self, host: HostId, link: LinkId, purpose: Purpose, destination: IpAddr, packet: &[u8]) {
+        let held_up = self.pulse.longest_step(super::now());
+        if purpose != Purpose::Goodbye && held_up >= STALL && held_up >= self.patience(host) {
             return;
         }
+        let Some(port) = self.links.get(&link).and_then(|link| link.port.as_ref()) else { return };
+        let outcome = port.send_packet(destination, packet);
+        self.sent(host, link, purpose, &outcome);
+    }
+
+    /// A frame or packet was sent, or could not be.
+    fn sent(&mut self, host: HostId, link: LinkId, purpose: Purpose, outcome: &io::Result<()>) {
         let number = self.number(host);
-        let Some(link) = self.links.get(&link) else { return };
-        let Some(port) = &link.port else { return };
-        match send(port) {
+        match outcome {
             Ok(()) => {
                 debug!("{}{purpose} sent", self.who(number));
                 if let Some(hosted) = self.hosts.get_mut(&number) {
@@ -87,8 +155,8 @@ impl Engine {
                 }
             }
             Err(error) => {
-                let name = link.name.clone();
-                self.complain("Unable to send", &name, &error);
+                let name = self.links.get(&link).map(|link| link.name.clone()).unwrap_or_default();
+                self.complain("Unable to send", &name, error);
                 if purpose == Purpose::Advertisement {
                     self.could_not_advertise(number);
                 }
@@ -107,9 +175,9 @@ impl Engine {
         hosted.has_will = true;
         for output in self.node.last_will(super::now(), id) {
             match output {
-                Output::Transmit { link, frame, .. } => self.guardian.leave(host, link, None, frame),
+                Output::Transmit { link, frame, .. } => self.guardian.leave(host, link, None, frame.to_vec()),
                 Output::TransmitPacket { link, destination, packet, .. } => {
-                    self.guardian.leave(host, link, Some(destination), packet);
+                    self.guardian.leave(host, link, Some(destination), packet.to_vec());
                 }
                 _ => {}
             }
@@ -134,12 +202,5 @@ impl Engine {
     pub(super) fn patience(&self, host: HostId) -> Duration {
         let interval = self.node.advertised_interval(host);
         interval.peers_dead_time(self.node.config(host).dead_ratio).saturating_sub(interval.duration())
-    }
-
-    /// Whether this process was held up for so long since it decided what it is doing that another host may have taken
-    /// this virtual host over.
-    fn is_outdated(&mut self, host: HostId) -> bool {
-        let held_up = self.pulse.longest_step(super::now());
-        held_up >= STALL && held_up >= self.patience(host)
     }
 }

@@ -48,9 +48,9 @@ impl Port {
         self.v4.iter().chain(&self.v6)
     }
 
-    /// Sends a frame of any kind.
-    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.sockets().next().map_or(Err(io::ErrorKind::NotConnected.into()), |socket| socket.send(frame))
+    /// Sends the first of these frames, of any kind, and returns how many: those that go with one system call.
+    pub(super) fn send_many(&self, frames: &[impl AsRef<[u8]>]) -> io::Result<usize> {
+        self.sockets().next().map_or(Err(io::ErrorKind::NotConnected.into()), |socket| socket.send_many(frames))
     }
 
     /// Sends an IP packet to wherever the routing table says.

@@ -124,12 +124,12 @@ mod tests {
     }
 
     fn frame(vhid: u8, interval: Interval, group: impl Into<IpAddr>) -> Will {
-        Will { destination: None, goodbye: advertisement(vhid, interval, group.into()).emit().unwrap() }
+        Will { destination: None, goodbye: advertisement(vhid, interval, group.into()).emit().unwrap().to_vec() }
     }
 
     fn packet(interval: Interval, peer: &str) -> Will {
         let peer: IpAddr = peer.parse().unwrap();
-        Will { destination: Some(peer), goodbye: advertisement(7, interval, peer).emit_packet().unwrap() }
+        Will { destination: Some(peer), goodbye: advertisement(7, interval, peer).emit_packet().unwrap().to_vec() }
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Writer {
         self.0.extend_from_slice(&other.0);
     }
 
+    /// Takes away what is behind the first `length` octets.
+    pub(super) fn split_off(&mut self, length: usize) -> Writer {
+        Writer(self.0.split_off(length))
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }

@@ -45,7 +45,7 @@ fn changed(recorded: &[u8], interval: Interval) -> Vec<u8> {
     (advertisement.advbase, advertisement.advskew) = (interval.advbase, interval.advskew);
     let (src_mac, dst_mac, src, dst) = (received.src_mac, received.dst_mac, received.src, received.dst);
     let frame = AdvertisementFrame { src_mac, dst_mac, src, dst, tos: 0x10, netbsd_checksum: false, advertisement };
-    frame.emit().expect("source and group are both of one family")
+    frame.emit().expect("source and group are both of one family").to_vec()
 }
 
 /// Sends frames several times, and asserts that nobody's role changes for longer than a dead time.

@@ -44,7 +44,7 @@ fn changed(frame: &[u8], change: impl FnOnce(&mut AdvertisementFrame)) -> Vec<u8
     let Received { src_mac, dst_mac, src, dst, advertisement, .. } = frame::parse(frame).unwrap();
     let mut frame = AdvertisementFrame { src_mac, dst_mac, src, dst, tos: 0, netbsd_checksum: false, advertisement };
     change(&mut frame);
-    frame.emit().unwrap()
+    frame.emit().unwrap().to_vec()
 }
 
 /// What a node makes of a frame: whether its plans changed, and what it noticed.

@@ -1,8 +1,8 @@
 //! Gratuitous ARP and unsolicited neighbour advertisements: how clients and switches learn that an address is here.
 
-use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use super::Frame;
 use crate::wire::{MacAddr, arp, ethernet, ipv6, ndp};
 
 /// Where unsolicited neighbour advertisements go: all nodes on the link.
@@ -11,7 +11,7 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Tells the link that `address` is at `mac`: a broadcast request in UCARP 1.5.2's form, which puts the own hardware
 /// address into the target field too, where the BSD kernels leave zeros. Not padded: drivers pad to 60 bytes.
 #[must_use]
-pub fn gratuitous_arp(mac: MacAddr, address: Ipv4Addr) -> [u8; 42] {
+pub fn gratuitous_arp(mac: MacAddr, address: Ipv4Addr) -> Frame {
     let ethernet = ethernet::Repr { dst: MacAddr::BROADCAST, src: mac, ethertype: ethernet::EtherType::Arp };
     let arp = arp::Repr {
         operation: arp::Operation::Request,
@@ -20,16 +20,13 @@ pub fn gratuitous_arp(mac: MacAddr, address: Ipv4Addr) -> [u8; 42] {
         target_mac: mac,
         target_ip: address,
     };
-    let mut out = [0; ethernet::HEADER_LEN + arp::LEN];
-    out[..ethernet::HEADER_LEN].copy_from_slice(&ethernet.emit());
-    out[ethernet::HEADER_LEN..].copy_from_slice(&arp.emit());
-    out
+    Frame::of(&[&ethernet.emit(), &arp.emit()])
 }
 
 /// Tells the link that `address` is at `mac` (RFC 4861 7.2.6), from the address itself to all nodes, 86 bytes. Set
 /// `router` when this host forwards IPv6, or hosts that use `address` as their router drop it (RFC 4861 7.2.5).
 #[must_use]
-pub fn unsolicited_na(mac: MacAddr, address: Ipv6Addr, router: bool) -> Vec<u8> {
+pub fn unsolicited_na(mac: MacAddr, address: Ipv6Addr, router: bool) -> Frame {
     let advertisement =
         ndp::Repr { router, solicited: false, override_cached: true, target: address, link_layer: Some(mac) }
             .emit(address, ALL_NODES);
@@ -43,5 +40,5 @@ pub fn unsolicited_na(mac: MacAddr, address: Ipv6Addr, router: bool) -> Vec<u8> 
     };
     let ethernet =
         ethernet::Repr { dst: super::multicast_mac(ALL_NODES.into()), src: mac, ethertype: ethernet::EtherType::Ipv6 };
-    [&ethernet.emit()[..], &ip.emit(), &advertisement].concat()
+    Frame::of(&[&ethernet.emit(), &ip.emit(), &advertisement])
 }

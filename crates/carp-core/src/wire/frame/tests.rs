@@ -1,6 +1,7 @@
 use super::*;
 use crate::wire::ndp;
 use std::string::ToString;
+use std::vec::Vec;
 
 /// V25 of the vectors with identification 0: UCARP, vhid 1, 192.168.77.1, counter 0123456789abcdef.
 const V4: [u8; LEN_V4] = [
@@ -81,7 +82,7 @@ fn nameless(reason: Reason) -> Result<Received, Rejected> {
 
 #[test]
 fn parses_and_emits_literal_bytes() {
-    assert_eq!(v4().emit().unwrap(), V4);
+    assert_eq!(v4().emit().unwrap()[..], V4);
     assert_eq!(parse(&V4), Ok(received(&v4())));
     assert_eq!(edited(|_| ()), V4);
 }
@@ -95,7 +96,7 @@ fn ipv6_is_parsed_with_either_checksum() {
     let netbsd = AdvertisementFrame { netbsd_checksum: true, ..v6() }.emit().unwrap();
     assert_ne!(netbsd[60..62], plain[60..62]);
     assert_eq!(parse(&netbsd), Ok(received(&v6())));
-    let mut wrong = plain;
+    let mut wrong = plain.to_vec();
     wrong[60] ^= 1;
     let sender = Sender { mac: v6().src_mac, ip: v6().src, vhid: Some(1) };
     assert_eq!(parse(&wrong), Err(Rejected { reason: Reason::BadChecksum, sender: Some(sender) }));
@@ -103,7 +104,7 @@ fn ipv6_is_parsed_with_either_checksum() {
 
 #[test]
 fn netbsd_checksum_changes_nothing_over_ipv4() {
-    assert_eq!(AdvertisementFrame { netbsd_checksum: true, ..v4() }.emit().unwrap(), V4);
+    assert_eq!(AdvertisementFrame { netbsd_checksum: true, ..v4() }.emit().unwrap()[..], V4);
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn options_padding_and_trailing_bytes_are_skipped() {
 #[test]
 fn a_packet_is_the_frame_without_its_ethernet_header() {
     for sent in [v4(), v6(), AdvertisementFrame { netbsd_checksum: true, ..v6() }] {
-        assert_eq!(sent.emit_packet().unwrap(), sent.emit().unwrap()[14..]);
+        assert_eq!(sent.emit_packet().unwrap()[..], sent.emit().unwrap()[14..]);
     }
     let mixed = AdvertisementFrame { dst: CARP_GROUP_V6.into(), ..v4() };
     assert_eq!(mixed.emit_packet(), Err(WireError::MixedFamilies { src: mixed.src, dst: mixed.dst }));
@@ -157,7 +158,7 @@ fn a_routed_frame_may_have_any_ttl_and_is_checked_like_others_otherwise() {
     for ttl in [0, 1, 254, 255] {
         let frame = edited(|f| f[22] = ttl);
         assert_eq!(parse_routed(&frame), Ok(Received { ttl, ..received(&v4()) }));
-        let mut over_v6 = v6().emit().unwrap();
+        let mut over_v6 = v6().emit().unwrap().to_vec();
         over_v6[21] = ttl;
         assert_eq!(parse_routed(&over_v6), Ok(Received { ttl, ..received(&v6()) }));
         assert_eq!(parse(&frame).is_ok() && parse(&over_v6).is_ok(), ttl == 255);
@@ -179,7 +180,7 @@ fn other_traffic_is_not_carp() {
 
 #[test]
 fn frames_cut_anywhere_are_truncated() {
-    for frame in [v4(), v6()].map(|frame| frame.emit().unwrap()) {
+    for frame in [v4(), v6()].map(|frame| frame.emit().unwrap().to_vec()) {
         for len in 0..frame.len() {
             assert_eq!(parse(&frame[..len]), nameless(Reason::Truncated), "{len} of {} bytes", frame.len());
         }
@@ -249,7 +250,7 @@ fn gratuitous_arp_is_that_of_ucarp() {
         0x99, 0xef, 0x0a, 0x63, 0x00, 0xfe,
     ];
     let mac = MacAddr([0x6a, 0x90, 0x6f, 0x4e, 0x99, 0xef]);
-    assert_eq!(gratuitous_arp(mac, Ipv4Addr::new(10, 99, 0, 254)), captured);
+    assert_eq!(gratuitous_arp(mac, Ipv4Addr::new(10, 99, 0, 254))[..], captured);
 }
 
 #[test]

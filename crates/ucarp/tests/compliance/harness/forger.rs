@@ -50,7 +50,7 @@ impl Forger {
             netbsd_checksum: false,
             advertisement: advertisement::Repr { vhid: self.vhid, advbase, advskew, demotion: 0, counter, digest },
         };
-        frame.emit().expect("source and group are both of IPv4")
+        frame.emit().expect("source and group are both of IPv4").to_vec()
     }
 
     /// Sends a right advertisement.

@@ -44,7 +44,7 @@ impl Forger {
             netbsd_checksum: false,
             advertisement: advertisement::Repr { vhid: self.vhid, advbase, advskew, demotion, counter, digest },
         };
-        frame.emit().expect("source and group are both of one family")
+        frame.emit().expect("source and group are both of one family").to_vec()
     }
 
     /// Sends a right advertisement.

@@ -1,15 +1,16 @@
 //! `ucarpctl events` and `ucarpctl watch`: what happened, and what happens.
 
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use ucarp_control::calls::GetEvents;
 use ucarp_control::types::Event;
-use ucarp_control::{Error, Refusal};
+use ucarp_control::{Client, Error, Refusal};
 
-use crate::context::Context;
+use crate::context::{Context, virtual_hosts};
 use crate::failure::{Failure, LATER, UNAVAILABLE};
 use crate::look::{Look, Tone, clean};
 
@@ -117,17 +118,17 @@ fn follow(
     progress: &mut Progress,
     out: &mut dyn Write,
 ) -> Result<(), Ended> {
+    let name = arguments.virtual_host.as_deref();
     let mut client = context.connect()?;
-    // What is missed is shown after a restart, and nothing of the past at the beginning.
-    let most = progress.last.is_none().then_some(0);
-    let call =
-        GetEvents { virtual_host: arguments.virtual_host.clone(), most, after: progress.last, follow: Some(true) };
-    let mut events = client.call_more(&call)?;
-    events.client().set_timeout(None).map_err(Failure::from)?;
+    let after = match progress.last {
+        Some(last) => last,
+        None => last_number(&mut client, name)?,
+    };
+    // State and events overlap: what happens in between is told twice rather than not at all.
+    let hosts = virtual_hosts(&mut client, name)?;
     let is_first = !std::mem::replace(&mut progress.has_begun, true);
     if is_first && !arguments.json {
-        // After the daemon was asked for events: what happens in between is told twice rather than not at all.
-        for host in context.virtual_hosts(arguments.virtual_host.as_deref())? {
+        for host in hosts {
             let state = context.look.paint(Tone::of(host.state), &host.state.to_string());
             let (name, reason) = (clean(&host.name), clean(&host.reason));
             writeln!(out, "{}  {name}: is {state} because {reason}", context.look.time(host.since_at))
@@ -135,6 +136,10 @@ fn follow(
         }
         out.flush().map_err(Failure::from)?;
     }
+    progress.last = Some(after);
+    let call = GetEvents { virtual_host: name.map(str::to_owned), most: None, after: Some(after), follow: Some(true) };
+    let mut events = client.call_more(&call)?;
+    events.client().set_timeout(None).map_err(Failure::from)?;
     for reply in &mut events {
         if let Some(event) = reply?.event {
             progress.last = Some(event.number);
@@ -143,6 +148,16 @@ fn follow(
         }
     }
     Ok(())
+}
+
+/// The number of the last event so far; 0: there is none.
+fn last_number(client: &mut Client<UnixStream>, name: Option<&str>) -> Result<u64, Error> {
+    let call = GetEvents { virtual_host: name.map(str::to_owned), most: Some(1), after: None, follow: None };
+    let mut last = 0;
+    for reply in client.call_more(&call)? {
+        last = reply?.event.map_or(last, |event| event.number);
+    }
+    Ok(last)
 }
 
 fn write(out: &mut dyn Write, look: &Look, event: &Event, json: bool) -> Result<(), Failure> {

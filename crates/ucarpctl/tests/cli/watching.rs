@@ -30,6 +30,7 @@ impl Running {
         Running { child, lines }
     }
 
+    #[track_caller]
     fn line(&self) -> String {
         self.lines.recv_timeout(SOON).expect("a line comes")
     }

@@ -82,22 +82,25 @@ impl Fake {
 fn serve(stream: UnixStream, world: &Mutex<World>) {
     let mut messages = Messages::new(stream, LONGEST_REQUEST);
     while let Ok(Some(request)) = messages.receive::<Request>() {
-        let replies = answer(&request, world);
+        // What happens from this moment on is for those who follow.
+        let (replies, sent) = {
+            let mut world = world.lock().unwrap();
+            (answer(&request, &mut world), world.events.len())
+        };
         for reply in replies {
             if messages.send(&reply).is_err() {
                 return;
             }
         }
         if request.parameters.as_ref().is_some_and(|parameters| parameters["follow"] == json!(true)) {
-            follow(&mut messages, world);
+            follow(&mut messages, world, sent);
             return;
         }
     }
 }
 
-/// Sends events that are added, until the client goes.
-fn follow(messages: &mut Messages<UnixStream>, world: &Mutex<World>) {
-    let mut sent = world.lock().unwrap().events.len();
+/// Sends events that are added to those that there were, until the client goes.
+fn follow(messages: &mut Messages<UnixStream>, world: &Mutex<World>, mut sent: usize) {
     // A test that fails leaves the thread behind for no longer than its process lives.
     loop {
         let new: Vec<Event> = world.lock().unwrap().events[sent..].to_vec();
@@ -121,8 +124,7 @@ fn refuse(refusal: &Refusal) -> Reply {
     Reply { parameters: Some(value["parameters"].clone()), continues: false, error }
 }
 
-fn answer(request: &Request, world: &Mutex<World>) -> Vec<Reply> {
-    let mut world = world.lock().unwrap();
+fn answer(request: &Request, world: &mut World) -> Vec<Reply> {
     let parameters = request.parameters.clone().unwrap_or_else(|| json!({}));
     let name = parameters["virtual_host"].as_str().map(str::to_owned);
     let chosen: Vec<VirtualHost> = world.hosts.iter().filter(|host| is_meant(host, name.as_deref())).cloned().collect();

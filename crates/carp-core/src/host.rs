@@ -2,6 +2,7 @@
 
 mod config;
 mod freshness;
+mod heard;
 mod restraint;
 mod saying;
 mod trust;
@@ -15,6 +16,8 @@ pub use config::{
 };
 use freshness::{Claim, Freshness};
 pub use freshness::{Counters, Doubt, WINDOW};
+pub use heard::Heard;
+use heard::Senders;
 use restraint::Restraint;
 use trust::Trust;
 
@@ -22,7 +25,7 @@ use crate::announce::Schedule;
 use crate::auth::difference::{self, Difference};
 use crate::auth::stamp::Tick;
 use crate::election::{Bar, Effect, Election, Peer, Reason, State};
-use crate::node::{HostId, LinkState, Notice, Output, Purpose};
+use crate::node::{HostId, LinkState, Notice, Output, Purpose, View};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
@@ -38,6 +41,7 @@ pub(crate) struct VirtualHost {
     trust: Trust,
     freshness: Freshness,
     counters: Counters,
+    senders: Senders,
     election: Election,
     announcements: Schedule,
     restraint: Restraint,
@@ -64,6 +68,7 @@ impl VirtualHost {
             freshness: Freshness::new(clock),
             counters: Counters::default(),
             election: Election::new(restraint.temper(config.election(), &config.policy), random.bits()),
+            senders: Senders::default(),
             announcements: Schedule::default(),
             restraint,
             is_restraint_news: false,
@@ -91,6 +96,18 @@ impl VirtualHost {
 
     pub(crate) fn counters(&self) -> Counters {
         self.counters
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            config: &self.config,
+            state: self.state(),
+            outlook: self.election.outlook(),
+            link: self.link,
+            heard: self.senders.latest_first(),
+            believed: self.senders.count(),
+            doubted: self.counters,
+        }
     }
 
     pub(crate) fn is_changing_credentials(&self, now: Instant) -> bool {
@@ -289,6 +306,7 @@ impl VirtualHost {
             }
         }
         self.trust.believe(now, advertisement.counter, &advertisement.digest);
+        self.senders.note(now, peer, tick.is_some());
         if self.config.interval.advbase == 0 && self.is_ucarp(received) {
             tell(Notice::UcarpWithoutAdvbase { peer });
         }

@@ -9,6 +9,7 @@ mod group;
 mod output;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -16,10 +17,12 @@ use core::net::IpAddr;
 use core::ops::Range;
 use core::time::Duration;
 
+pub use view::View;
+
 use crate::auth::difference::Difference;
 use crate::auth::stamp::Tick;
 use crate::election::{Bar, Election, Reason, State};
-use crate::host::{Counters, GroupId, Local, VirtualHost, VirtualHostConfig};
+use crate::host::{GroupId, Local, VirtualHost, VirtualHostConfig};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
@@ -196,18 +199,6 @@ impl Node {
         self.host(host).interval()
     }
 
-    /// The state of a virtual host. A MASTER that is leaving stays MASTER until it has said goodbye.
-    #[must_use]
-    pub fn state(&self, host: HostId) -> State {
-        self.host(host).state()
-    }
-
-    /// What a virtual host is at the moment.
-    #[must_use]
-    pub fn config(&self, host: HostId) -> &VirtualHostConfig {
-        self.host(host).config()
-    }
-
     /// Whether a virtual host still sends the form of its former credentials.
     #[must_use]
     pub fn is_changing_credentials(&self, now: Instant, host: HostId) -> bool {
@@ -225,12 +216,6 @@ impl Node {
         received: &[u8; DIGEST_LEN],
     ) -> ([u8; DIGEST_LEN], Option<Difference>) {
         self.host(host).examine(source, counter, received)
-    }
-
-    /// How many advertisements a virtual host has doubted since it was added, in every kind of authentication.
-    #[must_use]
-    pub fn counters(&self, host: HostId) -> Counters {
-        self.host(host).counters()
     }
 
     /// The goodbye of a MASTER for somebody else to send if this process dies, when the address is gone: frames or

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod leaving;
+mod outlook;
 mod reason;
 mod tie;
 
@@ -13,6 +14,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 use leaving::Leave;
+pub use outlook::Outlook;
 pub use reason::{Bar, Peer, Reason};
 pub use tie::TieRule;
 

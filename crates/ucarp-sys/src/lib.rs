@@ -13,6 +13,7 @@ pub mod clock;
 pub mod filter;
 pub mod kernel;
 pub mod link;
+pub mod local;
 pub mod membership;
 pub mod monitor;
 #[cfg(target_os = "linux")]

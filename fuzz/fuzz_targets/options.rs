@@ -12,7 +12,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use carp_core::auth::Key;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tempfile::TempDir;
-use ucarp::options::{Action, Facility, LONGEST_PASSWORD, OPTIONS, Options, Parsed, parse};
+use ucarp::options::{Action, ControlSocket, Facility, LONGEST_PASSWORD, OPTIONS, Options, Parsed, parse};
 
 thread_local! {
     /// Where `-o` looks for its file.
@@ -207,6 +207,11 @@ fn comes_back(mut options: Options) {
     let texts = [("-u", &options.up_script), ("-d", &options.down_script), ("-x", &options.xparam)];
     for (name, value) in texts {
         value.iter().for_each(|value| give(name, value));
+    }
+    match &options.control {
+        Some(ControlSocket::At(path)) => give("--control", path.as_ref()),
+        Some(ControlSocket::Nowhere) => give("--control", "none".as_ref()),
+        None => {}
     }
     options.pid_file.iter().for_each(|path| give("--pidfile", path.as_ref()));
     options.interface.iter().for_each(|name| give("-i", name.as_ref()));

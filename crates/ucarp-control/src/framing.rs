@@ -158,6 +158,12 @@ impl Splitter {
         Ok(Some(message))
     }
 
+    /// How much was added and not taken, in bytes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether a part of a message is waiting for the rest.
     #[must_use]
     pub fn is_in_message(&self) -> bool {

@@ -21,6 +21,7 @@ complete -c ucarp -s r -l deadratio -x -d 'a MASTER silent for RATIO times advba
 complete -c ucarp -s z -l shutdown -d 'at exit run the down script and say goodbye'
 complete -c ucarp -s B -l daemonize -d 'run in the background'
 complete -c ucarp -l pidfile -r -F -d 'write the process id to FILE, and remove it at the end'
+complete -c ucarp -l control -r -F -d 'put the control socket at FILE; none for no socket'
 complete -c ucarp -s S -l ignoreifstate -d 'stay MASTER when the cable is unplugged'
 complete -c ucarp -s M -l nomcast -d 'send to the broadcast instead of the multicast MAC'
 complete -c ucarp -s f -l facility -x -a 'auth authpriv cron daemon ftp kern lpr mail mark news security syslog user uucp local0 local1 local2 local3 local4 local5 local6 local7 none' -d 'syslog facility, or none'

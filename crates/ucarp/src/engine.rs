@@ -2,6 +2,7 @@
 //! everything else, addresses and scripts above all, it asks the guardian.
 
 mod checks;
+mod control;
 mod guardian;
 mod orders;
 mod outputs;
@@ -26,10 +27,12 @@ use ucarp_sys::packet::Batch;
 use ucarp_sys::poll::Poller;
 
 use crate::complaints::{Complaints, Subject};
+use crate::journal::Journal;
 use crate::protocol::{HostNumber, Profile};
 use crate::ration::Ration;
 use crate::report;
 use checks::Checks;
+use control::{Control, Record};
 use guardian::Guardian;
 pub use guardian::Line;
 use outputs::Outbox;
@@ -75,6 +78,8 @@ struct Hosted {
     standing: Standing,
     /// Lines about its link.
     link_lines: Ration,
+    /// For those who ask.
+    record: Record,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
 }
@@ -96,6 +101,8 @@ pub struct Engine {
     guardian: Guardian,
     /// The shortest lease of those that have not lapsed, if it is known.
     shortest_lease: OnceCell<Option<Duration>>,
+    control: Control,
+    journal: Option<Journal>,
     poller: Poller,
     complaints: Complaints,
     pulse: Pulse,
@@ -125,15 +132,17 @@ struct Arrivals {
 impl Engine {
     /// An engine without virtual hosts, at the other end of a guardian's line.
     #[must_use]
-    pub fn new(line: Line) -> Self {
+    pub fn new(mut line: Line) -> Self {
         Self {
             node: Node::new(clock::random_seed()),
             hosts: BTreeMap::new(),
             numbers: BTreeMap::new(),
             links: BTreeMap::new(),
             checks: Checks::new(),
+            journal: line.journal.take(),
             guardian: Guardian::new(line, now()),
             shortest_lease: OnceCell::new(),
+            control: Control::default(),
             poller: Poller::new(),
             complaints: Complaints::default(),
             pulse: Pulse::default(),
@@ -169,15 +178,18 @@ impl Engine {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
         let of_hosts =
             self.hosts.values().flat_map(|hosted| [hosted.standing.next_deadline(), hosted.link_lines.next_deadline()]);
-        let deadline = earliest(of_hosts.chain([deadline]));
+        let deadline = earliest(of_hosts.chain([deadline, self.control.next_deadline(now())]));
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
         }
         let sockets = self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
-        let fds = self.guardian.descriptor().into_iter().chain(sockets.map(AsFd::as_fd));
+        let mut count = 0;
+        let fds = self.guardian.descriptor().into_iter().chain(sockets.map(AsFd::as_fd)).inspect(|_| count += 1);
+        let fds = fds.chain(self.control.descriptors());
         let ready = self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
         let orders = !self.guardian.is_gone() && self.poller.ready(0);
-        Ok(Arrivals { orders, frames: ready > usize::from(orders) })
+        let clients = self.control.note(|index| self.poller.ready(count + index));
+        Ok(Arrivals { orders, frames: ready > usize::from(orders) + clients })
     }
 
     /// One turn: first everything that came in, orders before frames, then what is due, and in the end what the guardian
@@ -202,6 +214,7 @@ impl Engine {
                 report::flaps(&hosted.profile.who, count);
             }
         }
+        self.serve();
     }
 
     /// Reads the frames that have arrived, before anything that is due is decided, and returns the time to decide at.

@@ -3,6 +3,7 @@
 
 mod checks;
 mod child;
+mod control;
 mod hosts;
 mod interfaces;
 mod reports;
@@ -26,6 +27,7 @@ use ucarp_sys::signals::{Signal, Signals};
 
 use crate::checks::Checks;
 use crate::complaints::{Complaints, Subject};
+use crate::config::Secret;
 use crate::interface::Interface;
 use crate::keeper::Keeper;
 use crate::protocol::{HostNumber, Order};
@@ -34,6 +36,8 @@ use crate::scripts::Action;
 use crate::service::{Service, Stage};
 use crate::settings::Settings;
 use child::Child;
+use control::Control;
+pub use control::Place;
 use hosts::Hosted;
 use interfaces::Removals;
 
@@ -55,12 +59,21 @@ pub struct Parts {
     /// How lines of the log and answers to SIGUSR1 begin.
     pub style: Style,
     /// Reads the settings anew, and tells the log why if it cannot. `None`: SIGHUP ends the daemon, as UCARP's.
-    pub reload: Option<Box<dyn FnMut() -> Option<Settings>>>,
+    pub reload: Option<Box<dyn FnMut() -> Reading>>,
     /// Whether signals that ask for the end let virtual hosts leave in peace. If not, all ends at once, and addresses
     /// stay with whoever has them, as UCARP without `-z`.
     pub orderly: bool,
     /// Whether the engine is a process of its own.
     pub split: bool,
+}
+
+/// What has come of reading the configuration.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// What to run, and where the keys came from; `None` if it cannot be run.
+    pub settings: Option<(Settings, Vec<Secret>)>,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
 }
 
 /// How the log calls virtual hosts.
@@ -90,6 +103,7 @@ pub struct Guardian {
     leaving: BTreeSet<HostNumber>,
     child: Child,
     checks: Checks,
+    control: Control,
     service: Service,
     poller: Poller,
     complaints: Complaints,
@@ -138,6 +152,7 @@ impl Guardian {
             leaving: BTreeSet::new(),
             child: Child::default(),
             checks: Checks::default(),
+            control: Control::default(),
             service: Service::from_environment(),
             poller: Poller::new(),
             complaints: Complaints::default(),
@@ -191,7 +206,8 @@ impl Guardian {
         let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
-        let others = others.into_iter().chain([self.sources_due, self.verify_due, self.checks.next_deadline()]);
+        let others = others.into_iter().chain([self.sources_due, self.verify_due]);
+        let others = others.chain([self.checks.next_deadline(), self.control.next_deadline()]);
         let deadline = earliest(scripts.chain(interfaces).chain(others));
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
         let reports_expected = self.child.descriptor().is_some();
@@ -216,6 +232,7 @@ impl Guardian {
         }
         let now = now();
         self.watch_child(now);
+        self.retry_control(now);
         self.retry_interfaces(now);
         if self.sources_due.is_some_and(|due| due <= now) {
             self.find_sources();
@@ -244,7 +261,7 @@ impl Guardian {
                 Signal::Usr2 => self.command_all(Command::HandOver),
                 Signal::Hup if self.parts.reload.is_some() && !self.shutting_down => {
                     self.service.stage(Stage::Reloading);
-                    self.reload();
+                    let _ = self.reload();
                     self.service.stage(Stage::Ready);
                 }
                 Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.parts.orderly => {
@@ -283,6 +300,7 @@ impl Guardian {
         for host in self.busy.clone() {
             let done = self.hosts.get_mut(&host).and_then(|hosted| hosted.scripts.poll(now));
             if let Some(done) = done {
+                self.script_happened(now, host);
                 self.script_done(host, done);
             }
             if self.hosts.get(&host).is_none_or(|hosted| hosted.scripts.is_idle()) {

@@ -112,6 +112,12 @@ impl Keeper {
         self.holdings.get(&host).is_some_and(|holding| !holding.complete)
     }
 
+    /// Whether an address of a virtual host is there, as far as is known; `None` if it is not held here.
+    #[must_use]
+    pub fn has(&self, host: HostNumber, address: IpAddr) -> Option<bool> {
+        self.holdings.get(&host).map(|holding| holding.held.iter().any(|place| place.address == address))
+    }
+
     /// The virtual host's addresses and how they are held are these from now on. What is not wanted any more goes at
     /// once; what is new comes if the others are there.
     pub fn change(&mut self, host: HostNumber, who: &str, settings: &HostSettings, native: &Native) {

@@ -3,7 +3,7 @@
 //! [`options`] turns the command line into checked options, [`start`] opens what they name. Two processes do the work:
 //! the [`guardian`] has the rights, opens each [`interface`], holds addresses ([`keeper`]), has checks done, runs [`scripts`] and speaks with the [`service`] manager; its child,
 //! the [`engine`], drives the protocol core with what arrives from the network. They speak the [`protocol`], and both tell
-//! the log ([`report`], [`complaints`], [`logging`]).
+//! the log ([`report`], [`complaints`], [`logging`], [`journal`]).
 #![forbid(unsafe_code)]
 
 mod checks;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod engine;
 pub mod guardian;
 pub mod interface;
+pub mod journal;
 pub mod keeper;
 pub mod logging;
 pub mod options;

@@ -3,6 +3,7 @@
 //! A log must never hold up an advertisement: a terminal that is stopped with Ctrl-S, a full pipe or a stuck syslog
 //! daemon loses lines instead, and the number of lost lines is told as soon as lines go through again.
 
+use std::env;
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::AsFd;
@@ -13,6 +14,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use ucarp_sys::clock::{self, LocalTime};
 use ucarp_sys::poll;
 
+use crate::journal::Journal;
 use crate::options::Facility;
 
 /// The socket on which the system's log daemon listens.
@@ -74,6 +76,15 @@ pub fn configure(facility: Facility, debug: bool, daemon: bool) {
             sinks.terminal = Some(Level::Error);
         }
     });
+}
+
+/// The journal, if the system has one and the log goes there: by syslog, or because the service manager connects the
+/// terminal with it.
+#[must_use]
+pub fn journal() -> Option<Journal> {
+    let mut is_wanted = env::var_os("JOURNAL_STREAM").is_some();
+    with_sinks(|sinks| is_wanted |= sinks.facility.is_some());
+    if is_wanted { Journal::of_the_system() } else { None }
 }
 
 /// The terminal belongs to somebody else from now on.

@@ -6,6 +6,7 @@
 
 mod check;
 mod codec;
+pub mod control;
 #[cfg(test)]
 mod tests;
 
@@ -136,6 +137,8 @@ pub enum Order {
         /// Which kind of reason; `None` takes it back.
         bar: Option<Bar>,
     },
+    /// Something for the control socket.
+    Control(control::Told),
     /// Tell the log which state each virtual host is in.
     TellStates,
     /// What is known of a check, and whom it concerns from now on.
@@ -195,6 +198,8 @@ pub enum Report {
     Broken(LinkId),
     /// A line for syslog.
     Log(Level, String),
+    /// Something that the control socket was asked for.
+    Control(control::Asked),
 }
 
 /// Puts orders into as few datagrams as possible.

@@ -78,7 +78,8 @@ pub fn leaving(who: &str, reason: &Reason) {
 /// What was found out about a digest that did not match: the expected one, and what the sender has written differently.
 pub type Examined = ([u8; DIGEST_LEN], Option<Difference>);
 
-/// Logs a notice, unless the same thing was said of the same sender a moment ago. `examine` is asked about a bad digest.
+/// Logs a notice, unless the same thing was said of the same sender a moment ago, and returns what it has said.
+/// `examine` is asked about a bad digest.
 pub fn notice(
     complaints: &mut Complaints,
     now: Instant,
@@ -86,18 +87,20 @@ pub fn notice(
     who: &str,
     notice: &Notice,
     examine: impl FnOnce(IpAddr, u64, &[u8; DIGEST_LEN]) -> Examined,
-) {
+) -> Option<String> {
     let (kind, sender) = subject(notice);
     if !complaints.is_news(now, Subject { host: Some(host), kind, sender }) {
-        return;
+        return None;
     }
-    match notice {
+    let text = match notice {
         Notice::BadDigest { peer, counter, received, ucarp_with_list } => {
             let examined = examine(peer.source, *counter, received);
-            warn!("{who}{}", bad_digest(peer, received, *ucarp_with_list, &examined));
+            bad_digest(peer, received, *ucarp_with_list, &examined)
         }
-        notice => warn!("{who}{}", text(notice)),
-    }
+        notice => text(notice),
+    };
+    warn!("{who}{text}");
+    Some(text)
 }
 
 fn bad_digest(peer: &Peer, received: &[u8; DIGEST_LEN], ucarp_with_list: bool, examined: &Examined) -> String {

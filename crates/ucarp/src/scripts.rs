@@ -9,6 +9,7 @@ use carp_core::time::Instant;
 use log::{debug, error, info, warn};
 use ucarp_sys::process::{Exit, Script};
 
+use crate::protocol::control::ScriptFacts;
 use crate::settings::{self, Scripts};
 
 /// What a script that was told to end, or killed, may take for it.
@@ -57,6 +58,16 @@ pub struct Runner {
     next: Option<Action>,
     /// What could not be started, for want of memory or processes.
     refused: Option<Refused>,
+    /// The last one that has ended.
+    last: Option<Ended>,
+}
+
+/// A script that has ended.
+struct Ended {
+    action: Action,
+    started: Instant,
+    took: Duration,
+    outcome: String,
 }
 
 /// A script that has to wait until there is room for it.
@@ -71,7 +82,7 @@ impl Runner {
     /// A runner with nothing to do.
     #[must_use]
     pub fn new(scripts: Scripts) -> Self {
-        Self { scripts, running: None, next: None, refused: None }
+        Self { scripts, running: None, next: None, refused: None, last: None }
     }
 
     /// The scripts are these from the next one on.
@@ -114,15 +125,28 @@ impl Runner {
             return if now < refused.retry { None } else { self.start(now, refused.action) };
         }
         let running = self.running.as_mut()?;
-        if !running.has_ended(now) && !running.push(now, self.scripts.time_limit) {
-            return None;
+        let mut outcome = running.outcome(now);
+        if outcome.is_none() && running.push(now, self.scripts.time_limit) {
+            outcome = Some("given up as lost".into());
         }
-        let ended = running.action;
+        let outcome = outcome?;
+        let (ended, started) = (running.action, running.started);
+        self.last = Some(Ended { action: ended, started, took: now - started, outcome });
         self.running = None;
         match self.next.take() {
             Some(next) => self.start(now, next),
             None => Some(ended),
         }
+    }
+
+    /// What there is to know of the script that runs, or ran last.
+    #[must_use]
+    pub fn facts(&self, now: Instant) -> Option<ScriptFacts> {
+        let facts =
+            |action, started, outcome| ScriptFacts { is_up: action == Action::Up, started_ago: now - started, outcome };
+        let last =
+            || self.last.as_ref().map(|last| facts(last.action, last.started, Some((last.took, last.outcome.clone()))));
+        self.running.as_ref().map(|running| facts(running.action, running.started, None)).or_else(last)
     }
 
     fn start(&mut self, now: Instant, action: Action) -> Option<Action> {
@@ -160,9 +184,10 @@ impl Runner {
 }
 
 impl Running {
-    fn has_ended(&mut self, now: Instant) -> bool {
+    /// How it has ended, if it has.
+    fn outcome(&mut self, now: Instant) -> Option<String> {
         match self.script.try_wait() {
-            Ok(None) => false,
+            Ok(None) => None,
             Ok(Some(exit)) => {
                 let took = now - self.started;
                 if exit == Exit::Code(0) {
@@ -173,11 +198,11 @@ impl Running {
                         self.line
                     );
                 }
-                true
+                Some(exit.to_string())
             }
             Err(error) => {
                 error!("Unable to wait for [{}]: {error}", self.line);
-                true
+                Some(format!("unable to wait for it: {error}"))
             }
         }
     }

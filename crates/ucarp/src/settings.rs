@@ -4,6 +4,7 @@ mod check;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use carp_core::auth::{AddressList, Key};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub checks: Vec<Check>,
     /// How the kernel treats the daemon.
     pub process: Process,
+    /// Where the control socket is; `None`: nowhere.
+    pub control: Option<PathBuf>,
 }
 
 /// How the kernel treats the processes of the daemon.

@@ -18,11 +18,11 @@ use ucarp_sys::monitor::Monitor;
 use ucarp_sys::signals::{self, Signal, Signals};
 use ucarp_sys::{link, process};
 
-use crate::config::{self, Purpose, Severity};
-use crate::guardian::{Guardian, Parts, Style};
+use crate::config::{self, Purpose, Secret, Severity};
+use crate::guardian::{Guardian, Parts, Place, Reading, Style};
 use crate::interface::without_label;
 use crate::logging;
-use crate::options::{Configured, Options, Warning};
+use crate::options::{Configured, ControlSocket, Options, Warning};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::settings::{
     Dialect, Holding, HostSettings, Mac, Process, REFRESH, Script, Scripts, Settings, Transport, VirtualAddress,
@@ -85,7 +85,7 @@ pub fn run_configured(configured: &Configured) -> u8 {
     logging::configure(configured.facility, configured.debug, configured.daemonize);
     tell(&configured.warnings);
     // Files are looked at before the first process ends, so that their errors reach the person who typed the command.
-    match load(&configured.file) {
+    match load(&configured.file).settings {
         Some(settings) => {
             serve(configured.daemonize, configured.pid_file.as_deref(), || prepare_configured(configured, settings))
         }
@@ -99,10 +99,10 @@ fn tell(warnings: &[Warning]) {
     }
 }
 
-/// The settings of a configuration file, or `None` after the log has been told all that is wrong with it.
-fn load(file: &Path) -> Option<Settings> {
+/// The settings of a configuration file, after the log has been told all that is wrong with it.
+fn load(file: &Path) -> Reading {
     let (problems, settings) = match config::load(file, Purpose::Run) {
-        Ok(loaded) => (loaded.warnings, Some(loaded.settings)),
+        Ok(loaded) => (loaded.warnings, Some((loaded.settings, loaded.secrets))),
         Err(problems) => (problems, None),
     };
     for problem in problems.iter() {
@@ -111,7 +111,7 @@ fn load(file: &Path) -> Option<Settings> {
             Severity::Warning => warn!("{problem}"),
         }
     }
-    settings
+    Reading { settings, problems: problems.iter().map(ToString::to_string).collect() }
 }
 
 /// Prepares a guardian, in the background if asked for, and runs it. The pid file is there before anybody is told that the
@@ -158,14 +158,19 @@ fn title(options: &Options) -> Result<String, SetupError> {
 }
 
 /// Opens everything that virtual hosts of configuration files work with. An interface that does not exist is waited for.
-fn prepare_configured(configured: &Configured, settings: Settings) -> Result<Guardian, SetupError> {
+fn prepare_configured(
+    configured: &Configured,
+    (settings, secrets): (Settings, Vec<Secret>),
+) -> Result<Guardian, SetupError> {
     let wanted = [Signal::Usr1, Signal::Usr2, Signal::Child, Signal::Hup, Signal::Int, Signal::Quit, Signal::Term];
     let signals = Signals::catch(&wanted).map_err(SetupError::Signals)?;
     let monitor = Monitor::open().map_err(SetupError::Monitor)?;
     let file = configured.file.clone();
-    let reload = Some(Box::new(move || load(&file)) as Box<dyn FnMut() -> Option<Settings>>);
+    let reload = Some(Box::new(move || load(&file)) as Box<dyn FnMut() -> Reading>);
     let mut guardian =
         Guardian::new(Parts { monitor, signals, style: Style::Named, reload, orderly: true, split: configured.split });
+    guardian.remember_configuration(&settings, secrets);
+    let configured_path = settings.control.clone();
     for (name, state, failure) in guardian.prepare(settings) {
         match state {
             LinkState::Gone => warn!("Interface [{name}] does not exist: waiting for it"),
@@ -177,6 +182,12 @@ fn prepare_configured(configured: &Configured, settings: Settings) -> Result<Gua
             return Err(SetupError::Port { name, source });
         }
     }
+    let file = Some(configured.file.clone());
+    guardian.open_control(match &configured.control {
+        Some(ControlSocket::At(path)) => Place { path: Some(path.clone()), is_fixed: true, file },
+        Some(ControlSocket::Nowhere) => Place { path: None, is_fixed: true, file },
+        None => Place { path: configured_path, is_fixed: false, file },
+    });
     Ok(guardian)
 }
 
@@ -200,6 +211,7 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         grace: Duration::ZERO,
         checks: Vec::new(),
         process: Process::default(),
+        control: None,
     }) {
         match state {
             LinkState::Gone => return Err(SetupError::UnknownInterface(name)),
@@ -210,6 +222,9 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         if let Some(source) = failure {
             return Err(SetupError::Port { name, source });
         }
+    }
+    if let Some(ControlSocket::At(path)) = &options.control {
+        guardian.open_control(Place { path: Some(path.clone()), is_fixed: true, file: None });
     }
     match link::addresses() {
         Ok(addresses) if !addresses.iter().any(|(_, address)| *address == options.source) => {

@@ -46,6 +46,7 @@ const FILES: &[File] = &[
     data("packaging/systemd/ucarp@.service", "usr/lib/systemd/system/ucarp@.service", ALL),
     data("packaging/systemd/ucarp-exporter.service", "usr/lib/systemd/system/ucarp-exporter.service", ALL),
     data("packaging/systemd/ucarp.sysusers", "usr/lib/sysusers.d/ucarp.conf", ALL),
+    data("packaging/systemd/ucarp.catalog", "usr/lib/systemd/catalog/ucarp.catalog", ALL),
     data("packaging/systemd/ucarp.tmpfiles", "usr/lib/tmpfiles.d/ucarp.conf", ALL),
     program("packaging/libexec/instance", "usr/libexec/ucarp/instance", ALL),
     program("packaging/libexec/vip-up", "usr/libexec/ucarp/vip-up", ALL),

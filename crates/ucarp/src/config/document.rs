@@ -234,7 +234,7 @@ impl Walk<'_, '_> {
                 match found {
                     Some(known) => draft.help(format!("did you mean `{known}`?")).tell(),
                     None => draft
-                        .help("known are `grace`, [defaults], [virtual-host.NAME], [check.NAME] and [isolation]")
+                        .help("known are `grace`, `control`, [defaults], [virtual-host.NAME], [check.NAME] and [isolation]")
                         .tell(),
                 }
             }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -149,5 +150,13 @@ pub(super) fn process(top: &Layer) -> Process {
             Some(Value::Duration(slack)) => Some(*slack),
             _ => None,
         },
+    }
+}
+
+/// Where the control socket is.
+pub(super) fn control(top: &Layer) -> Option<PathBuf> {
+    match value_of(top, KeyId::Control) {
+        Some(Value::File(path)) => Some(path.clone()),
+        _ => None,
     }
 }

@@ -131,9 +131,9 @@ fn understand(
     }
     let none = Layer::new();
     let top = documents.first().map_or(&none, |document| &document.top);
-    let (grace, process) = (merged::grace(top), merged::process(top));
-    let settings =
-        Settings { hosts: hosts.into_iter().map(|(_, settings)| settings).collect(), grace, checks, process };
+    let (grace, process, control) = (merged::grace(top), merged::process(top), merged::control(top));
+    let hosts = hosts.into_iter().map(|(_, settings)| settings).collect();
+    let settings = Settings { hosts, grace, checks, process, control };
     let files = texts.iter().map(|(path, _)| path.to_path_buf()).collect();
     if findings.has_errors() {
         return Err(findings.finish());

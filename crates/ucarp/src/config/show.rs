@@ -29,6 +29,8 @@ pub fn show(settings: &Settings, secrets: &[Secret]) -> String {
     }
     push(&mut text, format_args!("\n{} = \"{}\"", KeyId::Grace.name(), whole(settings.grace)));
     show_process(&mut text, &settings.process);
+    let control = settings.control.as_ref().map_or("false".to_owned(), |path| string(&path.to_string_lossy()));
+    push(&mut text, format_args!("{} = {control}", KeyId::Control.name()));
     for (host, secret) in settings.hosts.iter().zip(secrets) {
         push(&mut text, format_args!("\n[virtual-host.{}]", key(&host.name)));
         show_host(&mut text, host, secret);
@@ -79,7 +81,7 @@ impl Shown {
 fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
     let native = if let Holding::Native(native) = &host.holding { Some(native) } else { None };
     let shown = match id {
-        KeyId::Grace | KeyId::RealtimePriority | KeyId::LockMemory | KeyId::TimerSlack => {
+        KeyId::Grace | KeyId::RealtimePriority | KeyId::LockMemory | KeyId::TimerSlack | KeyId::Control => {
             return Shown::Remark("it belongs before the first table");
         }
         KeyId::Vhid => host.vhid.to_string(),

@@ -113,6 +113,8 @@ pub enum Kind {
     Key,
     /// An Ethernet address.
     Mac,
+    /// The full path of a socket, or `false`.
+    Socket,
 }
 
 /// The shortest and the longest lease, in seconds.
@@ -154,6 +156,7 @@ impl Kind {
             Self::Name => "a name of 1 to 64 letters, digits, `-` and `_`".into(),
             Self::Password => "a string of 1 to 19 octets".into(),
             Self::Key => "a string of 40 hexadecimal digits".into(),
+            Self::Socket => "the full path of a socket, or false".into(),
             Self::Mac => "an Ethernet address such as \"00:00:5e:00:01:01\"".into(),
         }
     }
@@ -191,6 +194,7 @@ pub enum KeyId {
     RealtimePriority,
     LockMemory,
     TimerSlack,
+    Control,
     Vhid,
     Addresses,
     Interface,
@@ -294,6 +298,10 @@ pub const KEYS: &[KeySpec] = &[
             Kind::Slack { least: 1, most: 10_000 },
             "how much later than asked for the kernel may wake the daemon",
         )
+    },
+    KeySpec {
+        place: Place::Top,
+        ..key(KeyId::Control, "control", Kind::Socket, "where the control socket is").or("\"/run/ucarp/control.sock\"")
     },
     host(
         KeyId::Vhid,

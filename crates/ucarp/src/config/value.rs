@@ -18,6 +18,9 @@ use super::table::{KeySpec, Kind, LEASE_SECONDS};
 use super::text;
 use crate::settings::{Url, VirtualAddress};
 
+/// The longest path of a socket that the kernel takes, in octets.
+const LONGEST_SOCKET: usize = 107;
+
 /// What the value of a key means.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
@@ -106,6 +109,10 @@ impl Reader<'_> {
             Kind::GroupV4 => string?.parse().ok().filter(Ipv4Addr::is_multicast).map(Value::V4),
             Kind::GroupV6 => string?.parse().ok().filter(Ipv6Addr::is_multicast).map(Value::V6),
             Kind::File => string.filter(|path| text::is_full_path(path)).map(|path| Value::File(path.into())),
+            Kind::Socket if value.get_ref().as_bool() == Some(false) => Some(Value::Flag(false)),
+            Kind::Socket => string
+                .filter(|path| text::is_full_path(path) && path.len() <= LONGEST_SOCKET)
+                .map(|path| Value::File(path.into())),
             Kind::Command => command(value.get_ref()).map(Value::Command),
             Kind::Password => self.password(value),
             Kind::Key => hex_key(string?).map(Value::Key),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use carp_core::election::Bar;
 
+use super::control::check_state;
 use super::{Engine, now};
-use crate::protocol::{CheckStatus, HostNumber};
+use crate::protocol::{CheckState, CheckStatus, HostNumber};
 
 /// More than there can be. The guardian sends no others.
 const MOST_CHECKS: usize = 1024;
@@ -19,7 +20,12 @@ impl Engine {
         if self.checks.len() >= MOST_CHECKS && !self.checks.contains_key(&status.name) {
             return;
         }
+        let before = self.checks.get(&status.name).map_or(CheckState::Unknown, |before| before.state);
         for host in &status.hosts {
+            if status.state != before {
+                let message = format!("check {} is {}: {}", status.name, check_state(status.state), status.result);
+                self.note(Some(*host), "check", "check", message);
+            }
             self.count_check(*host, &status.name, status.in_force, status.demotion);
         }
         let (name, hosts) = (status.name.clone(), status.hosts.clone());

@@ -19,6 +19,8 @@ use ucarp_sys::process::Tally;
 use ucarp_sys::signals::Termination;
 
 use super::{Engine, STALL, earliest};
+use crate::journal::Journal;
+use crate::protocol::control::Asked;
 use crate::protocol::{self, HostNumber, LONGEST_DATAGRAM, Report};
 
 /// The kernel keeps an address longer than its lease: 0.2 s as a rule, and a second more where several leases end one
@@ -55,6 +57,8 @@ pub struct Line {
     pub tally: Tally,
     /// Asked when the guardian is gone: as long as it is there, signals are its business.
     pub termination: Option<Termination>,
+    /// Where changes of state are entered with fields.
+    pub journal: Option<Journal>,
 }
 
 /// What a virtual host wants of the guardian; only the last wish counts.
@@ -82,6 +86,8 @@ pub(super) struct Guardian {
     states: BTreeMap<HostNumber, State>,
     missing: BTreeSet<HostNumber>,
     broken: BTreeSet<LinkId>,
+    /// Questions of the control socket's clients. A client has one at a time.
+    questions: Vec<Asked>,
     /// Commands that were followed, with all that had to be sent.
     followed: BTreeSet<HostNumber>,
     /// Goodbyes that it is to keep, the last one of each virtual host, family and peer.
@@ -108,6 +114,7 @@ impl Guardian {
             states: BTreeMap::new(),
             missing: BTreeSet::new(),
             broken: BTreeSet::new(),
+            questions: Vec::new(),
             followed: BTreeSet::new(),
             wills: BTreeMap::new(),
             beat: FIRST_BEAT,
@@ -152,6 +159,12 @@ impl Guardian {
 
     pub(super) fn missing(&mut self, host: HostNumber) {
         self.missing.insert(host);
+    }
+
+    /// Asks for something on behalf of a client. What is asked twice before it is told counts once.
+    pub(super) fn ask(&mut self, question: Asked) {
+        self.questions.retain(|known| !question.replaces(known));
+        self.questions.push(question);
     }
 
     pub(super) fn has_followed(&mut self, host: HostNumber) {
@@ -207,6 +220,7 @@ impl Guardian {
         let states = self.states.iter().map(|(host, state)| Report::State(*host, *state));
         let others = self.followed.iter().copied().map(Report::Followed);
         let others = others.chain(self.broken.iter().copied().map(Report::Broken));
+        let others = others.chain(self.questions.iter().cloned().map(Report::Control));
         let wills = self.wills.iter().map(|((host, link, peer, _), goodbye)| Report::Will {
             host: *host,
             link: *link,
@@ -241,6 +255,7 @@ impl Guardian {
         self.wishes.clear();
         self.states.clear();
         self.broken.clear();
+        self.questions.clear();
         self.followed.clear();
         self.wills.clear();
     }
@@ -300,6 +315,7 @@ impl Engine {
             }
         }
         if self.guardian.is_gone() {
+            self.control.close();
             self.stay_without_guardian(now);
         }
         let is_over = |lease| self.guardian.end_of(lease).is_some_and(|end| end <= now);

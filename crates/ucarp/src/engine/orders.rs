@@ -8,6 +8,7 @@ use carp_core::host::VirtualHostConfig;
 use carp_core::node::{Command, LinkId, LinkState};
 use log::{error, info};
 
+use super::control::Record;
 use super::guardian::Received;
 use super::{Engine, Hosted, Link, Port, Ration, Standing, now};
 use crate::protocol::{self, HostNumber, Order, Profile, Sockets};
@@ -45,7 +46,10 @@ impl Engine {
         match order {
             Order::Add { host, profile, config } => self.add(host, profile, *config),
             Order::Change { host, profile, config, grace } => self.change(host, profile, *config, grace),
-            Order::Remove { host } => self.remove(host),
+            Order::Remove { host } => {
+                self.remove(host);
+                self.control.forget(host);
+            }
             Order::Local { host, local } => {
                 if let Some(hosted) = self.hosts.get_mut(&host) {
                     hosted.has_will = false;
@@ -65,8 +69,15 @@ impl Engine {
                 self.guardian.has_followed(host);
             }
             Order::Missing { host } => self.want_back(host),
-            Order::Demote { host, name, by } => self.demote(now(), host, &name, by),
-            Order::Bar { host, name, bar } => self.bar(now(), host, &name, bar),
+            Order::Demote { host, name, by } => {
+                self.is_remembered(host, &name, Some(by), None);
+                self.demote(now(), host, &name, by);
+            }
+            Order::Bar { host, name, bar } => {
+                self.is_remembered(host, &name, None, Some(bar.is_some()));
+                self.bar(now(), host, &name, bar);
+            }
+            Order::Control(told) => self.is_told(told, descriptors),
             Order::Check(status) => self.check_is(status),
             Order::ForgetCheck { name } => self.forget_check(&name),
             Order::TellStates => self.tell_states(),
@@ -90,6 +101,7 @@ impl Engine {
                 has_will: false,
                 standing: Standing::default(),
                 link_lines: Ration::default(),
+                record: Record::default(),
                 lapsed: false,
             },
         );
@@ -125,9 +137,10 @@ impl Engine {
     /// Starts a virtual host that had lapsed afresh.
     pub(super) fn renew(&mut self, host: HostNumber) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
-        let standing = std::mem::take(&mut hosted.standing);
+        let (standing, record) = (std::mem::take(&mut hosted.standing), std::mem::take(&mut hosted.record));
         let (profile, config) = (hosted.profile.clone(), self.node.config(hosted.id).clone());
         self.add(host, profile, config);
+        self.hosts.get_mut(&host).expect("it was added just now").record = record;
         self.restore_standing(now(), host, standing);
         self.carry_out(now());
     }

@@ -13,6 +13,7 @@ use carp_core::wire::frame::Frame;
 use log::{debug, error};
 use ucarp_sys::packet::Batch;
 
+use super::control::What;
 use super::{Engine, STALL};
 use crate::protocol::HostNumber;
 use crate::report;
@@ -55,7 +56,11 @@ impl Engine {
                     self.guardian.claim(host);
                 }
                 Output::Release { host } => self.release(now, host),
-                Output::Leaving { host, reason } => report::leaving(&self.who(self.number(host)), &reason),
+                Output::Leaving { host, reason } => {
+                    let host = self.number(host);
+                    report::leaving(&self.who(host), &reason);
+                    self.control.history.add(Some(host), What::Leaving { reason });
+                }
                 Output::Transition { host, from, to, reason } => {
                     let host = self.number(host);
                     let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
@@ -64,6 +69,7 @@ impl Engine {
                         report::transition(&hosted.profile.who, from, to, &reason);
                     }
                     self.guardian.state_is(host, to);
+                    self.note_transition(now, host, from, to, reason);
                     if matches!(reason, Reason::Stalled { .. }) {
                         stalled.push(host);
                     }
@@ -71,10 +77,13 @@ impl Engine {
                 Output::Notice { host, notice } => {
                     let (id, host) = (host, self.number(host));
                     let who = self.who(host);
+                    let known = self.hosts.get_mut(&host).expect("the core knows those that are here");
+                    known.record.counts.notice(&notice);
                     let node = &self.node;
-                    report::notice(&mut self.complaints, now, host, &who, &notice, |source, counter, digest| {
-                        node.examine(id, source, counter, digest)
-                    });
+                    let examine = |source, counter, digest: &_| node.examine(id, source, counter, digest);
+                    if let Some(text) = report::notice(&mut self.complaints, now, host, &who, &notice, examine) {
+                        self.note_notice(host, &notice, text);
+                    }
                 }
             }
         }
@@ -147,6 +156,9 @@ impl Engine {
     /// A frame or packet was sent, or could not be.
     fn sent(&mut self, host: HostId, link: LinkId, purpose: Purpose, outcome: &io::Result<()>) {
         let number = self.number(host);
+        if let Some(hosted) = self.hosts.get_mut(&number) {
+            hosted.record.counts.sent(purpose, outcome.is_ok());
+        }
         match outcome {
             Ok(()) => {
                 debug!("{}{purpose} sent", self.who(number));

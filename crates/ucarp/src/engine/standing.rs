@@ -46,10 +46,15 @@ impl Penalty {
 
 impl Standing {
     /// By how much the virtual host is demoted, by what.
-    fn demotions(&self) -> impl Iterator<Item = (&str, u16)> {
+    pub(super) fn demotions(&self) -> impl Iterator<Item = (&str, u16)> {
         let active = self.penalties.iter().filter(|(_, penalty)| !penalty.is_over);
         let penalties = active.map(|(name, _)| (*name, u16::from(WORST_SKEW)));
         self.demotions.iter().map(|(name, by)| (name.as_str(), *by)).chain(penalties)
+    }
+
+    /// What keeps it out.
+    pub(super) fn bars(&self) -> impl Iterator<Item = (&str, Bar)> {
+        self.bars.iter().map(|(name, bar)| (name.as_str(), *bar))
     }
 
     /// The reason that counts: the operator's wish before what was found out.

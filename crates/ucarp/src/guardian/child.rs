@@ -238,7 +238,12 @@ impl Child {
     fn launch(&mut self, split: bool, unicast: bool) -> io::Result<()> {
         let (channel, other) = Channel::pair()?;
         let tally = Tally::new()?;
-        let line = Line { channel: other, tally: tally.try_clone()?, termination: None };
+        let line = Line {
+            channel: other,
+            tally: tally.try_clone()?,
+            termination: None,
+            journal: if split { None } else { logging::journal() },
+        };
         let engine = Kind::start(split, unicast, self.tuning, line)?;
         let (started, last_beat) = (now(), now());
         let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
@@ -297,6 +302,7 @@ fn work(guardian: u32, unicast: bool, tuning: &settings::Process, mut line: Line
     if let Err(error) = process::close_all_but(&[line.channel.as_fd(), line.tally.as_fd()]) {
         warn!("Unable to close what the engine does not need: {error}");
     }
+    line.journal = logging::journal();
     match Termination::keep() {
         Ok(termination) => line.termination = Some(termination),
         Err(error) => warn!("Unable to keep SIGTERM: {error}"),
@@ -330,6 +336,7 @@ impl Guardian {
             return;
         }
         self.expect_beat();
+        self.offer_control();
         for index in 0..self.interfaces.len() {
             self.interfaces[index].told = None;
             self.tell_link(index);

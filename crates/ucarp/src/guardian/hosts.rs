@@ -14,8 +14,9 @@ use log::{info, warn};
 use ucarp_sys::address::Found;
 
 use super::wills::Will;
-use super::{Guardian, Style, link_id, now};
+use super::{Guardian, Reading, Style, link_id, now};
 use crate::interface::Interface;
+use crate::protocol::control::Kind;
 use crate::protocol::{HostNumber, Order, Profile};
 use crate::scripts::{Action, Runner};
 use crate::settings::{Holding, HostSettings, Settings, Transport};
@@ -181,6 +182,7 @@ impl Guardian {
         let Some(hosted) = self.hosts.get(&host) else { return };
         let (profile, config) = (hosted.profile.clone(), Box::new(hosted.config()));
         self.child.order(&Order::Add { host, profile, config });
+        self.remind(host);
     }
 
     /// Tells the engine of the own addresses of a virtual host, if they are other ones than before.
@@ -215,12 +217,22 @@ impl Guardian {
         self.interfaces.len() - 1
     }
 
-    /// Reads the settings anew and becomes what they say. Bad ones change nothing.
-    pub(super) fn reload(&mut self) {
-        let Some(settings) = self.parts.reload.as_mut().and_then(|reload| reload()) else {
+    /// Reads the settings anew and becomes what they say. Bad ones change nothing. Returns what is wrong with them.
+    pub(super) fn reload(&mut self) -> Vec<String> {
+        let Reading { settings, problems } = self.parts.reload.as_mut().map(|reload| reload()).unwrap_or_default();
+        let Some((settings, secrets)) = settings else {
             warn!("Reload: the configuration has errors, so nothing has changed");
-            return;
+            self.happened(None, Kind::Daemon, "Reload: the configuration has errors, so nothing has changed".into());
+            return problems;
         };
+        self.remember_configuration(&settings, secrets);
+        self.move_control(settings.control.as_deref());
+        self.become_what(settings);
+        problems
+    }
+
+    /// Becomes what the settings say, as far as it is something else.
+    fn become_what(&mut self, settings: Settings) {
         // Reading it may have taken its time.
         let now = now();
         self.decided = now;
@@ -258,11 +270,11 @@ impl Guardian {
             .filter(|(host, _)| !kept.contains(host) && !self.leaving.contains(host))
             .map(|(host, _)| *host)
             .collect();
-        info!(
-            "Reload: {} virtual hosts added, {changed} changed, {} removed, {same} as before",
-            fresh.len(),
-            gone.len()
-        );
+        let (added, removed) = (fresh.len(), gone.len());
+        let summary =
+            format!("Reload: {added} virtual hosts added, {changed} changed, {removed} removed, {same} as before");
+        info!("{summary}");
+        self.happened(None, Kind::Daemon, summary);
         for host in gone {
             self.dismiss(host);
         }
@@ -350,6 +362,7 @@ impl Guardian {
     fn forget(&mut self, host: HostNumber) {
         self.leaving.remove(&host);
         self.keeper.remove(host);
+        self.forget_control(host);
         self.child.order(&Order::Remove { host });
         let Some(hosted) = self.hosts.remove(&host) else { return };
         let needs = self.needs_of(hosted.interface);

@@ -61,6 +61,7 @@ impl Guardian {
             Report::Release(host) if self.keeper.keeps(host) => self.keeper.release(host),
             Report::Release(host) => self.request(now, host, Action::Down),
             Report::Log(level, text) => logging::relayed(level, &text),
+            Report::Control(asked) => self.heed_control(asked),
             Report::State(host, state) => self.state_is(host, state),
             Report::Followed(host) => {
                 if let Some(action) = self.awaiting.remove(&host) {
@@ -149,6 +150,7 @@ impl Guardian {
             Vec::new()
         });
         for (host, address) in missing {
+            self.note_removal(host, address);
             let kind = "Virtual address removed by somebody else";
             if self.complaints.is_news(now, Subject { host: Some(host), kind, sender: Some(address) }) {
                 let by = removals.get(&address).copied().flatten();

@@ -29,6 +29,7 @@ pub(super) fn unset() -> Options {
         shutdown: false,
         daemonize: false,
         pid_file: None,
+        control: None,
         ignore_interface_state: false,
         no_multicast: false,
         facility: Facility::DAEMON,

@@ -50,8 +50,9 @@ impl Collected {
         };
         let file = self.file.unwrap_or_else(|| config::DEFAULT_PATH.into());
         let file = path::absolute(file).map_err(UsageError::ConfigPath)?;
-        let Options { debug, split, daemonize, pid_file, facility, warnings, .. } = options;
-        Ok(Ok(Action::Configured(Configured { task, file, debug, split, daemonize, pid_file, facility, warnings })))
+        let Options { debug, split, daemonize, pid_file, control, facility, warnings, .. } = options;
+        let configured = Configured { task, file, debug, split, daemonize, pid_file, control, facility, warnings };
+        Ok(Ok(Action::Configured(configured)))
     }
 }
 

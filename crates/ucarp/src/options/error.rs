@@ -88,6 +88,9 @@ pub enum UsageError {
     /// The path of the pid file is empty, or there is no working directory that it is relative to.
     #[error("unable to find the pid file: {0} (option --pidfile: give its full path)")]
     PidFilePath(#[source] std::io::Error),
+    /// The path of the control socket is empty, or there is no working directory that it is relative to.
+    #[error("unable to find a place for the control socket: {0} (option --control: give its full path, or none)")]
+    ControlPath(#[source] std::io::Error),
     /// The file of `-o` cannot be used.
     #[error("{0} (option -o)")]
     PasswordFile(#[from] PasswordFileError),

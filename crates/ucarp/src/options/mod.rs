@@ -57,10 +57,21 @@ pub struct Configured {
     pub daemonize: bool,
     /// `--pidfile`: where the process id is written to; a full path.
     pub pid_file: Option<PathBuf>,
+    /// `--control`: where the control socket is.
+    pub control: Option<ControlSocket>,
     /// `-f`: the syslog facility.
     pub facility: Facility,
     /// What to log as soon as logging is up, in this order.
     pub warnings: Vec<Warning>,
+}
+
+/// Where the control socket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// At this path.
+    At(PathBuf),
+    /// There is none.
+    Nowhere,
 }
 
 /// What to do with a configuration file.
@@ -113,6 +124,8 @@ pub struct Options {
     pub daemonize: bool,
     /// `--pidfile`: where the process id is written to; a full path.
     pub pid_file: Option<PathBuf>,
+    /// `--control`: where the control socket is.
+    pub control: Option<ControlSocket>,
     /// `-S`: an interface without carrier is no reason to step down.
     pub ignore_interface_state: bool,
     /// `-M`: send to the broadcast MAC address instead of the group's.

@@ -16,7 +16,7 @@ use super::configured::Collected;
 use super::error::printable;
 use super::table::{Kind, OPTIONS, Opt, OptionId, Origin};
 use super::value::{self, NumberFault};
-use super::{Action, Facility, Options, Password, SecretArgument, Shell, UsageError, Warning};
+use super::{Action, ControlSocket, Facility, Options, Password, SecretArgument, Shell, UsageError, Warning};
 
 /// What became of a command line.
 #[derive(Debug)]
@@ -161,6 +161,7 @@ fn take(options: &mut Options, option: &Opt, given: &str, value: OsString) -> Re
         OptionId::DeadRatio => options.dead_ratio = number(option, given, &value)?,
         OptionId::Shutdown => options.shutdown = true,
         OptionId::Daemonize => options.daemonize = true,
+        OptionId::Control => options.control = Some(control(&value)?),
         OptionId::PidFile => options.pid_file = Some(path::absolute(value).map_err(UsageError::PidFilePath)?),
         OptionId::IgnoreInterfaceState => options.ignore_interface_state = true,
         OptionId::NoMulticast => options.no_multicast = true,
@@ -179,6 +180,14 @@ fn take(options: &mut Options, option: &Opt, given: &str, value: OsString) -> Re
 fn interface(given: &str, value: OsString) -> Result<Option<String>, UsageError> {
     let fault = |value: OsString| UsageError::Interface { option: given.to_owned(), value: quoted(&value) };
     value.into_string().map(|name| Some(name).filter(|name| !name.is_empty())).map_err(fault)
+}
+
+/// A full path, as the daemon changes its directory; or none.
+fn control(value: &OsStr) -> Result<ControlSocket, UsageError> {
+    if value == "none" {
+        return Ok(ControlSocket::Nowhere);
+    }
+    path::absolute(value).map(ControlSocket::At).map_err(UsageError::ControlPath)
 }
 
 fn address(given: &str, value: &OsStr) -> Result<Ipv4Addr, UsageError> {

@@ -31,6 +31,7 @@ impl Opt {
                 | OptionId::Facility
                 | OptionId::Debug
                 | OptionId::PidFile
+                | OptionId::Control
                 | OptionId::NoSplit
         )
     }
@@ -112,6 +113,7 @@ pub enum OptionId {
     Shutdown,
     Daemonize,
     PidFile,
+    Control,
     IgnoreInterfaceState,
     NoMulticast,
     Facility,
@@ -160,6 +162,7 @@ pub const OPTIONS: &[Opt] = &[
     flag(OptionId::Shutdown, 'z', &["shutdown"], "at exit run the down script and say goodbye"),
     flag(OptionId::Daemonize, 'B', &["daemonize"], "run in the background"),
     new(OptionId::PidFile, &["pidfile"], FILE, "write the process id to FILE, and remove it at the end"),
+    new(OptionId::Control, &["control"], FILE, "put the control socket at FILE; none for no socket"),
     flag(OptionId::IgnoreInterfaceState, 'S', &["ignoreifstate"], "stay MASTER when the cable is unplugged"),
     flag(OptionId::NoMulticast, 'M', &["nomcast"], "send to the broadcast instead of the multicast MAC"),
     value(OptionId::Facility, 'f', &["facility"], FACILITY, "syslog facility, or none").or("daemon"),

@@ -3,6 +3,7 @@
 
 mod check;
 mod config;
+mod control;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -362,6 +363,7 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.octet(14);
             writer.text(name);
         }
+        Order::Control(told) => control::put_told(writer, told),
     }
 }
 
@@ -408,6 +410,7 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
         }
         13 => Order::Check(check(reader)?),
         14 => Order::ForgetCheck { name: reader.text()? },
+        control::ORDER => Order::Control(control::told(reader)?),
         _ => return Err(reader.malformed("order")),
     })
 }
@@ -460,6 +463,7 @@ pub(super) fn put_report(writer: &mut Writer, report: &Report) {
             writer.octet(place(&LEVELS, level));
             writer.text(&text[..text.floor_char_boundary(LONGEST_LINE)]);
         }
+        Report::Control(asked) => control::put_asked(writer, asked),
     }
 }
 
@@ -486,6 +490,7 @@ pub(super) fn report(reader: &mut Reader<'_>) -> Result<Report, Malformed> {
             }
             Report::Log(level, text)
         }
+        control::REPORT => Report::Control(control::asked(reader)?),
         _ => return Err(reader.malformed("report")),
     })
 }

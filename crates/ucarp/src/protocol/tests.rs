@@ -6,6 +6,7 @@ use carp_core::host::{Authentication, Credentials, GroupId, HoldDown, MacMode, P
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 
+use super::control::{AddressFacts, Asked, Facts, Kind, MOST_DEMOTIONS, ScriptFacts, Terms, Told, Wish};
 use super::*;
 
 const HOST: HostNumber = HostNumber(0x0102_0304);
@@ -83,6 +84,33 @@ fn checks() -> Vec<Order> {
     ]
 }
 
+fn told() -> [Told; 7] {
+    let terms = Terms {
+        listens: true,
+        owner: 7,
+        group: Some(990),
+        process: 4711,
+        host_name: "alpha".into(),
+        file: Some("/etc/ucarp/ucarp.toml".into()),
+    };
+    let address = |held| AddressFacts { ip: ip("2001:db8::fe"), prefix_len: 64, held, removed: 3 };
+    let script = |outcome| ScriptFacts { is_up: true, started_ago: Duration::from_millis(1500), outcome };
+    let facts = |held, outcome| Facts {
+        group: Some("router".into()),
+        addresses: vec![address(held), address(None)],
+        script: Some(script(outcome)),
+    };
+    [
+        Told::Listen(terms),
+        Told::Listen(Terms::default()),
+        Told::Facts { host: HOST, facts: facts(Some(true), None) },
+        Told::Facts { host: HOST, facts: facts(Some(false), Some((Duration::from_secs(1), "exit status 1".into()))) },
+        Told::Reloaded { problems: vec!["ucarp.toml:1: \u{e4}".into(), String::new()] },
+        Told::Configuration { text: "vhid = 1".into(), is_last: false },
+        Told::Happened { host: Some(HOST), kind: Kind::Script, message: "up script".into() },
+    ]
+}
+
 /// One of each kind, and of each variant of what is in them.
 fn orders() -> Vec<Order> {
     let unicast = Transport::Unicast { peers: vec![ip("10.0.0.8"), ip("fd00::8")], any_ttl: true };
@@ -114,6 +142,7 @@ fn orders() -> Vec<Order> {
     all.extend(bars.map(|bar| Order::Bar { host: HOST, name: "check".into(), bar: Some(bar) }));
     let commands = codec::COMMANDS;
     all.extend(commands.map(|command| Order::Command { host: HOST, command }));
+    all.extend(told().map(Order::Control));
     all
 }
 
@@ -129,6 +158,10 @@ fn reports() -> Vec<Report> {
     all.extend([State::Init, State::Backup, State::Master].map(|state| Report::State(HOST, state)));
     all.extend([None, Some(ip("10.0.0.8")), Some(ip("fd00::8"))].map(will));
     all.push(Report::Log(Level::Warn, "a line \u{e4}".into()));
+    let wish = Wish { held: true, demotions: vec![("operator".into(), 7), ("operator: backup".into(), 240)] };
+    let asked = [Asked::Facts(HOST), Asked::Reload, Asked::Configuration, Asked::LogLevel(Level::Debug)];
+    all.extend(asked.map(Report::Control));
+    all.extend([wish, Wish::default()].map(|wish| Report::Control(Asked::Remember(HOST, wish))));
     all
 }
 
@@ -191,12 +224,15 @@ fn a_message_that_ends_early_is_refused_wherever_it_ends() {
 fn what_is_out_of_range_is_refused_with_its_place() {
     let time = [0; 8];
     let refused = |report: &[u8]| read_reports(&[&time[..], report].concat()).unwrap_err().to_string();
-    assert_eq!(refused(&[8]), "a message that is not understood: no report at octet 9");
+    assert_eq!(refused(&[9]), "a message that is not understood: no report at octet 9");
     assert_eq!(refused(&[3, 1, 0, 0, 0, 3]), "a message that is not understood: no state at octet 13");
     assert_eq!(refused(&[4, 1, 0, 0, 0, 0, 0, 0, 0, 2]), "a message that is not understood: no flag at octet 17");
     let mut long = vec![4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 129, 0];
     long.extend([0; 129]);
     assert!(refused(&long).contains("no goodbye of a usual length"));
+    let demotions = vec![("x".to_owned(), 1); MOST_DEMOTIONS + 1];
+    let greedy = Report::Control(Asked::Remember(HOST, Wish { held: false, demotions }));
+    read_reports(&write_reports(Instant::default(), &[greedy])[0]).unwrap_err();
     // A list that claims to be longer than its datagram takes no memory for it.
     let mut given = Orders::default();
     given.push(&orders()[0]);
@@ -217,7 +253,7 @@ fn no_octets_are_too_odd_to_be_refused() {
     };
     for _ in 0..100_000 {
         let length = next() % 64;
-        let octets: Vec<u8> = (0..length).map(|_| (next() % 12) as u8).collect();
+        let octets: Vec<u8> = (0..length).map(|_| (next() % 15) as u8).collect();
         let _ = read_orders(&octets);
         let _ = read_reports(&octets);
     }

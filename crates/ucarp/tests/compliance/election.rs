@@ -36,7 +36,7 @@ fn start_master(group: &Group, node: &mut Node, more: &[&str]) -> u64 {
 fn assert_nothing_changes(group: &Group, master: &Node, backup: &Node, duration: Duration) {
     let since = netlab::now();
     wait_until_time(later(since, duration));
-    assert_eq!(group.advertisements_of(backup, since), [], "the BACKUP advertised:\n{}", backup.said());
+    assert_eq!(group.advertisements_of(backup, since), [] as [u64; 0], "the BACKUP advertised:\n{}", backup.said());
     assert!(!group.advertisements_of(master, since).is_empty(), "the MASTER is silent:\n{}", master.said());
     assert_eq!((master.changes(since), backup.changes(since)), (vec![], vec![]));
     assert!(master.holds_vip() && !backup.holds_vip());

@@ -188,7 +188,7 @@ fn a_node_whose_carrier_returned_listens_at_once_and_leaves_the_address_to_the_n
         differs("L05", node.program, &(heard < Duration::from_secs(1)), &false, &true);
         assert!(!says(&node, "Switching to state: MASTER", lost), "{}", node.said());
         assert!(peer.holds_vip() && !node.holds_vip());
-        assert_eq!(group.advertisements_of(&node, lost), []);
+        assert_eq!(group.advertisements_of(&node, lost), [] as [u64; 0]);
     }
 }
 

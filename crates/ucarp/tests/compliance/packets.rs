@@ -160,7 +160,7 @@ fn stays_calm(group: &Group, node: &Node, send: impl Fn()) -> Vec<String> {
     let moments: Vec<u64> = own.map(|frame| frame.at).collect();
     let regular = |pair: &[u64]| (700..1500).contains(&between(pair[0], pair[1]).as_millis());
     assert!(moments.len() >= 3 && moments.windows(2).all(regular), "one advertisement a second: {moments:?}");
-    assert_eq!(group.announcements_of(node, since), []);
+    assert_eq!(group.announcements_of(node, since), [] as [u64; 0]);
     assert!(node.holds_vip());
     node.process().lines().into_iter().filter(|line| line.at >= since).map(|line| line.text).collect()
 }

@@ -137,7 +137,7 @@ impl Casualties {
             !seen.is_empty()
         });
         let said: String = seen.iter().map(|vhid| self.daemons[usize::from(*vhid) - 1].said()).collect();
-        assert_eq!(seen, [], "addresses were put back:\n{said}");
+        assert_eq!(seen, [] as [u8; 0], "addresses were put back:\n{said}");
         self.assert_silent(woken);
     }
 

@@ -139,7 +139,7 @@ fn a_route_moves_away_from_an_isolated_router_and_comes_back() {
     // It listens, and does not advertise: neither now nor when the network is back but it has not found that out.
     scene.segment.catch_up();
     let sent = scene.segment.advertisements(&isolated.host, 1, gone + 1_000_000_000);
-    assert_eq!(sent, [], "{}", isolated.said());
+    assert_eq!(sent, [] as [u64; 0], "{}", isolated.said());
 
     let back = now();
     isolated.host.unsilence().expect("frames can pass again");

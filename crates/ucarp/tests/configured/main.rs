@@ -10,6 +10,7 @@ mod authentication;
 mod bad_world;
 mod checking;
 mod checks;
+mod control;
 mod crashes;
 mod families;
 mod flood;

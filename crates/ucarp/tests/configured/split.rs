@@ -30,7 +30,12 @@ fn assert_recovered(segment: &Segment, was_master: &Node, is_master: &Node, sinc
     // Longer than a dead time.
     wait_until_time(later(now(), Duration::from_secs(4)));
     assert!(is_master.holds(ip(VIP)) && !was_master.holds(ip(VIP)), "{}", was_master.said());
-    assert_eq!(segment.advertisements(&was_master.host, 1, later(since, SOON / 4)), [], "{}", was_master.said());
+    assert_eq!(
+        segment.advertisements(&was_master.host, 1, later(since, SOON / 4)),
+        [] as [u64; 0],
+        "{}",
+        was_master.said()
+    );
 }
 
 #[test]
@@ -109,12 +114,12 @@ fn an_engine_without_guardian_serves_what_scripts_hold_until_it_is_told_to_end()
     // Longer than a dead time of its peers.
     wait_until_time(later(now(), Duration::from_secs(4)));
     segment.wait_for_advertisement(&node.host, 1, now());
-    assert_eq!(segment.goodbyes(&node.host, 1, killed), []);
+    assert_eq!(segment.goodbyes(&node.host, 1, killed), [] as [u64; 0]);
     let pid = engine.to_string();
     assert!(std::process::Command::new("kill").arg(&pid).status().is_ok_and(|status| status.success()));
     let over = netlab::wait_until(SOON, || !node.host.processes().is_ok_and(|all| all.contains(&engine)));
     assert!(over, "it ignores SIGTERM");
-    assert_eq!(segment.goodbyes(&node.host, 1, killed), [], "the address is still here");
+    assert_eq!(segment.goodbyes(&node.host, 1, killed), [] as [u64; 0], "the address is still here");
 }
 
 #[test]

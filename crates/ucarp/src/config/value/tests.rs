@@ -64,11 +64,15 @@ fn choices_are_exact_and_near_ones_are_suggested() {
 #[test]
 fn times_have_units_and_ranges() {
     assert!(matches!(take(KeyId::Grace, "\"0s\""), Ok(Value::Duration(time)) if time.is_zero()));
+    assert!(matches!(take(KeyId::Control, "false"), Ok(Value::Flag(false))));
+    assert!(matches!(take(KeyId::Control, "\"/run/x\""), Ok(Value::File(path)) if path.as_os_str() == "/run/x"));
     assert!(matches!(take(KeyId::ScriptTimeout, "\"1h\""), Ok(Value::Duration(time)) if time.as_secs() == 3600));
     assert!(matches!(take(KeyId::Lease, "\"none\""), Ok(Value::Lease(0))));
     assert!(matches!(take(KeyId::Lease, "\"1m\""), Ok(Value::Lease(60))));
     for (id, written) in [
         (KeyId::Grace, "\"2d\""),
+        (KeyId::Control, "true"),
+        (KeyId::Control, "\"run/control.sock\""),
         (KeyId::ScriptTimeout, "\"0s\""),
         (KeyId::ScriptTimeout, "\"61m\""),
         (KeyId::Lease, "\"0s\""),

@@ -3,11 +3,13 @@
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use netlab::{Host, Process, Signal, now};
+use ucarp_control::Client;
 use ucarp_sys::address::{self, Found};
 use ucarp_sys::link::{self, Link};
 use ucarp_sys::netlink::Connection;
@@ -29,6 +31,17 @@ impl Node {
     /// A file in the directory of this daemon.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// Where the control socket is.
+    pub fn socket(&self) -> PathBuf {
+        self.path("control.sock")
+    }
+
+    /// A connection to the control socket.
+    #[track_caller]
+    pub fn client(&self) -> Client<UnixStream> {
+        Client::connect(self.socket(), SOON).unwrap_or_else(|error| panic!("{error}; it said:\n{}", self.said()))
     }
 
     fn file(&self) -> PathBuf {
@@ -62,6 +75,7 @@ impl Node {
     pub fn command(&self) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$@\" 2>&1", "sh"]).arg(program()).arg("-c").arg(self.file());
+        command.arg("--control").arg(self.socket());
         command
     }
 

@@ -1,6 +1,8 @@
 //! Figures, taken in a laboratory of network namespaces. Here: what a client sees of a failover, ours and Debian's `ucarp`
-//! side by side. [`flood`]: what forged packets do. [`scale`]: what many virtual hosts cost.
+//! side by side. [`core`]: what the core does for an advertisement. [`flood`]: what forged packets do. [`scale`]: what many
+//! virtual hosts cost.
 
+pub(crate) mod core;
 pub(crate) mod flood;
 pub(crate) mod scale;
 mod scene;

@@ -27,12 +27,13 @@ enum Probe {
     Unpacked(&'static str),
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     Tool { package: "ucarp", probe: Probe::Program("ucarp") },
     Tool { package: "mandoc", probe: Probe::Program("mandoc") },
     Tool { package: "iproute2", probe: Probe::Program("ip") },
     Tool { package: "gdb", probe: Probe::Program("gdb") },
     Tool { package: "libfaketime", probe: Probe::Faketime },
+    Tool { package: "valgrind", probe: Probe::Program("valgrind") },
     Tool { package: "procps", probe: Probe::Program("pkill") },
     Tool { package: "mmdebstrap", probe: Probe::Program("mmdebstrap") },
     Tool { package: "lintian", probe: Probe::Program("lintian") },

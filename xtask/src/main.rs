@@ -42,6 +42,7 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
                               static programs for any Linux
   aarch64                     the programs for 64-bit ARM, and the unit tests under qemu; not a part of CI
   bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
+  bench core                  instructions and allocations of the core for an advertisement, by Valgrind
   bench scale [--hosts N] [--seconds N] [--runs N]
                               what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
   bench flood [--rate N] [--seconds N] [--kind NAME]
@@ -84,6 +85,7 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("dist", arguments) => Ok(dist::run(arguments)?),
         ("freebsd", arguments) => Ok(freebsd::run(arguments)?),
         ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
+        ("bench", ["core"]) => Ok(bench::core::run()?),
         ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
         ("bench", ["flood", options @ ..]) => Ok(bench::flood::run(options)?),
         ("bench", ["scale", options @ ..]) => Ok(bench::scale::run(options)?),

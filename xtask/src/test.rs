@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ucarp_sys::netns::NetNs;
 
+use crate::bench;
 use crate::cargo::{self, TestRun};
 use crate::debian::{self, Tool};
 use crate::demo;
@@ -92,6 +93,7 @@ pub(crate) fn run(extent: Extent) -> io::Result<bool> {
     report.add("unit and integration tests", || patient_test(&workspace_targets()?, promtool.as_slice()))?;
     report.add("documentation tests", || cargo_test(&["--workspace".into(), "--doc".into()], &[]))?;
     report.add("release build", || Ok(as_one_test(cargo::build(&["--release", "-p", "ucarp"])?)))?;
+    report.add("what the core takes for an advertisement", || core(&missing))?;
     if extent == Extent::Everything {
         report.add("the configured daemon", || configured(&missing))?;
         for under_test in UNDER_TEST {
@@ -293,6 +295,17 @@ fn installation(missing: &[&Tool], name: Option<&str>) -> io::Result<Outcome> {
     let mut tests = ["-p", "ucarp", "--test", INSTALLATION].map(String::from).to_vec();
     tests.extend(name.map(|name| ["--".to_owned(), name.to_owned()]).into_iter().flatten());
     patient_test(&tests, &environment)
+}
+
+fn core(missing: &[&Tool]) -> io::Result<Outcome> {
+    if let Some(outcome) = lacking(missing, &["valgrind"]) {
+        return Ok(outcome);
+    }
+    let is_good = bench::core::run().unwrap_or_else(|error| {
+        println!("{error}");
+        false
+    });
+    Ok(as_one_test(is_good))
 }
 
 fn demonstrate() -> io::Result<Outcome> {

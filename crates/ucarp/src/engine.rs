@@ -1,6 +1,7 @@
 //! The process that reads the network: hands what arrives to the protocol core and sends what the core wants sent. For
 //! everything else, addresses and scripts above all, it asks the guardian.
 
+mod calendar;
 mod checks;
 mod control;
 mod guardian;
@@ -31,6 +32,7 @@ use crate::journal::Journal;
 use crate::protocol::{HostNumber, Profile};
 use crate::ration::Ration;
 use crate::report;
+use calendar::Calendar;
 use checks::Checks;
 use control::{Control, Record};
 use guardian::Guardian;
@@ -99,8 +101,8 @@ pub struct Engine {
     links: BTreeMap<LinkId, Link>,
     checks: Checks,
     guardian: Guardian,
-    /// The shortest lease of those that have not lapsed, if it is known.
-    shortest_lease: OnceCell<Option<Duration>>,
+    /// Empty when it has to be made anew.
+    calendar: OnceCell<Calendar>,
     control: Control,
     journal: Option<Journal>,
     poller: Poller,
@@ -141,7 +143,7 @@ impl Engine {
             checks: Checks::new(),
             journal: line.journal.take(),
             guardian: Guardian::new(line, now()),
-            shortest_lease: OnceCell::new(),
+            calendar: OnceCell::new(),
             control: Control::default(),
             poller: Poller::new(),
             complaints: Complaints::default(),
@@ -176,9 +178,7 @@ impl Engine {
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
-        let of_hosts =
-            self.hosts.values().flat_map(|hosted| [hosted.standing.next_deadline(), hosted.link_lines.next_deadline()]);
-        let deadline = earliest(of_hosts.chain([deadline, self.control.next_deadline(now())]));
+        let deadline = earliest([deadline, self.calendar().chores, self.control.next_deadline(now())]);
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
         }
@@ -203,16 +203,11 @@ impl Engine {
         self.pulse.begin(now);
         self.node.handle_timeout(now);
         self.carry_out(now);
-        self.forgive(now);
+        self.do_chores(now);
         self.watch_guardian(now);
         self.report(now);
         while let Some(summary) = self.complaints.due(now) {
             report::summary(&summary, |host| self.who(host));
-        }
-        for hosted in self.hosts.values_mut() {
-            if let Some(count) = hosted.link_lines.due(now) {
-                report::flaps(&hosted.profile.who, count);
-            }
         }
         self.serve();
     }

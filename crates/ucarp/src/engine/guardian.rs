@@ -264,10 +264,7 @@ impl Guardian {
 impl Engine {
     /// When the guardian has to be told something, or has been silent for too long.
     pub(super) fn guardian_deadline(&self) -> Option<Instant> {
-        let shortest = *self.shortest_lease.get_or_init(|| {
-            self.hosts.values().filter(|hosted| !hosted.lapsed).filter_map(|hosted| hosted.profile.lease).min()
-        });
-        let silence = shortest.and_then(|lease| self.guardian.end_of(lease));
+        let silence = self.calendar().shortest_lease.and_then(|lease| self.guardian.end_of(lease));
         let beat =
             (!self.guardian.is_gone()).then(|| self.guardian.last_report + self.guardian.beat.mul_f32(WHEN_ASLEEP));
         earliest([silence, beat, self.guardian.retry, self.guardian.next_shout])
@@ -333,8 +330,8 @@ impl Engine {
     fn lapse(&mut self, now: Instant, host: HostNumber) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         hosted.lapsed = true;
-        self.shortest_lease.take();
         let id = hosted.id;
+        self.doubt_calendar();
         self.node.handle_command(now, id, Command::ShutDown);
         self.carry_out(now);
     }

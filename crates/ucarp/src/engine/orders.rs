@@ -43,6 +43,7 @@ impl Engine {
     }
 
     fn follow(&mut self, order: Order, descriptors: Vec<OwnedFd>) {
+        self.doubt_calendar();
         match order {
             Order::Add { host, profile, config } => self.add(host, profile, *config),
             Order::Change { host, profile, config, grace } => self.change(host, profile, *config, grace),
@@ -106,7 +107,6 @@ impl Engine {
             },
         );
         self.numbers.insert(id, host);
-        self.shortest_lease.take();
         // The link may have been there before it.
         if let Some(state) = self.links.get(&link).map(|link| link.state) {
             self.node.handle_link(now(), link, state);
@@ -117,7 +117,6 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let id = hosted.id;
         hosted.profile = profile;
-        self.shortest_lease.take();
         hosted.has_will = false;
         let now = now();
         if grace.is_zero() && self.node.is_changing_credentials(now, id) {
@@ -130,7 +129,6 @@ impl Engine {
         if let Some(hosted) = self.hosts.remove(&host) {
             self.node.remove(now(), hosted.id);
             self.numbers.remove(&hosted.id);
-            self.shortest_lease.take();
         }
     }
 
@@ -142,6 +140,7 @@ impl Engine {
         self.add(host, profile, config);
         self.hosts.get_mut(&host).expect("it was added just now").record = record;
         self.restore_standing(now(), host, standing);
+        self.doubt_calendar();
         self.carry_out(now());
     }
 

@@ -68,6 +68,7 @@ impl Engine {
                     if !report::is_of_link(from, to, &reason) || hosted.link_lines.allows(now) {
                         report::transition(&hosted.profile.who, from, to, &reason);
                     }
+                    self.doubt_calendar();
                     self.guardian.state_is(host, to);
                     self.note_transition(now, host, from, to, reason);
                     if matches!(reason, Reason::Stalled { .. }) {

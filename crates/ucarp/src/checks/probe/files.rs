@@ -117,6 +117,11 @@ mod tests {
         fs::copy("/bin/sleep", &long).unwrap();
         let mut child = std::process::Command::new(&long).arg("1000").spawn().unwrap();
         let by_name = |name: &str| process(&Wanted::Name(name.into()));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        // It has its name a moment after it was started.
+        while matches!(by_name("a-server-with-a-long-name"), Answer::No(_)) {
+            assert!(std::time::Instant::now() < deadline);
+        }
         assert_eq!(
             by_name("a-server-with-a-long-name"),
             Answer::Yes(format!("a-server-with-a-long-name runs as process {}", child.id()))

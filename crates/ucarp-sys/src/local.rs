@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::mem::{MaybeUninit, size_of_val};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -17,9 +16,6 @@ mod tests;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 16;
-
-/// Supplementary groups of a process, of which more are not looked at. The kernel allows 65,536.
-const MOST_GROUPS: usize = 256;
 
 /// A socket with a name, which goes when this does.
 #[derive(Debug)]
@@ -114,34 +110,67 @@ pub struct Peer {
     pub groups: Vec<u32>,
 }
 
-/// Asks who is at the other end.
+/// Asks who is at the other end. Of FreeBSD's answer only the first group is looked at.
 ///
 /// # Errors
 ///
 /// `ENOTSOCK` and the like for a descriptor that is no connection.
 pub fn peer(connection: BorrowedFd<'_>) -> io::Result<Peer> {
-    let credentials = rustix::net::sockopt::socket_peercred(connection)?;
-    let mut groups = supplementary_groups(connection)?;
-    groups.push(credentials.gid.as_raw());
-    Ok(Peer { uid: credentials.uid.as_raw(), groups })
+    imp::peer(connection)
 }
 
-/// `SO_PEERGROUPS`. More than [`MOST_GROUPS`] count as none: then the primary group is what can give rights.
-fn supplementary_groups(connection: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
-    let mut groups = [MaybeUninit::<libc::gid_t>::uninit(); MOST_GROUPS];
-    let mut length = libc::socklen_t::try_from(size_of_val(&groups)).expect("1,024 bytes");
-    let fd = connection.as_raw_fd();
-    // SAFETY: the pointer and the length are those of `groups`, which outlives the call; the length is writable.
-    let result = unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, groups.as_mut_ptr().cast(), &raw mut length)
-    };
-    if result != 0 {
-        let error = io::Error::last_os_error();
-        return if error.raw_os_error() == Some(libc::ERANGE) { Ok(Vec::new()) } else { Err(error) };
+#[cfg(target_os = "linux")]
+mod imp {
+    use std::io;
+    use std::mem::{MaybeUninit, size_of_val};
+    use std::os::fd::{AsRawFd, BorrowedFd};
+
+    use super::Peer;
+
+    /// Supplementary groups of a process, of which more are not looked at. The kernel allows 65,536.
+    const MOST_GROUPS: usize = 256;
+
+    pub(super) fn peer(connection: BorrowedFd<'_>) -> io::Result<Peer> {
+        let credentials = rustix::net::sockopt::socket_peercred(connection)?;
+        let mut groups = supplementary_groups(connection)?;
+        groups.push(credentials.gid.as_raw());
+        Ok(Peer { uid: credentials.uid.as_raw(), groups })
     }
-    let count = usize::try_from(length).expect("at most what was offered") / size_of::<libc::gid_t>();
-    // SAFETY: the kernel has filled as many bytes as it says.
-    Ok(groups[..count].iter().map(|group| unsafe { group.assume_init() }).collect())
+
+    /// `SO_PEERGROUPS`. More than [`MOST_GROUPS`] count as none: then the primary group is what can give rights.
+    fn supplementary_groups(connection: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+        let mut groups = [MaybeUninit::<libc::gid_t>::uninit(); MOST_GROUPS];
+        let mut length = libc::socklen_t::try_from(size_of_val(&groups)).expect("1,024 bytes");
+        let fd = connection.as_raw_fd();
+        // SAFETY: the pointer and the length are those of `groups`, which outlives the call; the length is writable.
+        let result = unsafe {
+            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, groups.as_mut_ptr().cast(), &raw mut length)
+        };
+        if result != 0 {
+            let error = io::Error::last_os_error();
+            return if error.raw_os_error() == Some(libc::ERANGE) { Ok(Vec::new()) } else { Err(error) };
+        }
+        let count = usize::try_from(length).expect("at most what was offered") / size_of::<libc::gid_t>();
+        // SAFETY: the kernel has filled as many bytes as it says.
+        Ok(groups[..count].iter().map(|group| unsafe { group.assume_init() }).collect())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use std::io;
+    use std::os::fd::{AsRawFd, BorrowedFd};
+
+    use super::Peer;
+
+    pub(super) fn peer(connection: BorrowedFd<'_>) -> io::Result<Peer> {
+        let (mut uid, mut gid) = (0, 0);
+        // SAFETY: both pointers are to live variables, which nothing else touches.
+        if unsafe { libc::getpeereid(connection.as_raw_fd(), &raw mut uid, &raw mut gid) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Peer { uid, groups: vec![gid] })
+    }
 }
 
 /// The user who runs this process.

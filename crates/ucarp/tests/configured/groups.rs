@@ -50,8 +50,13 @@ fn a_router_without_its_outside_gives_its_inside_away_and_takes_both_back() {
     wait_until_all_at(&second, &first);
     first.wait_for_line("inside: Said goodbye: another virtual host of its group cannot take part", cut);
 
+    let back = now();
     first.run("ip", &["link", "set", "wan", "up"]);
     wait_until_all_at(&first, &second);
+    for name in ["inside", "outside"] {
+        first.wait_for_line(&format!("{name}: Switching to state: MASTER"), back);
+        second.wait_for_line(&format!("{name}: Switching to state: BACKUP"), back);
+    }
     let settled = now();
     wait_until_time(later(settled, Duration::from_secs(5)));
     assert_eq!((first.lines("Switching", settled), second.lines("Switching", settled)), (0, 0), "{}", first.said());

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, RecvMsg, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sockopt,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, sockopt,
 };
 
 #[cfg(test)]
@@ -102,14 +102,21 @@ impl Channel {
             let fits = control.push(SendAncillaryMessage::ScmRights(fds));
             assert!(fits, "the space is made for as many descriptors as are allowed");
         }
-        let mut send = || rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL);
-        match retry_on_intr(&mut send) {
+        // From FreeBSD 15 on a message ends where the sender says so, and otherwise the next one is read with it.
+        let flags = SendFlags::NOSIGNAL | SendFlags::EOR;
+        let mut send = || rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, flags);
+        let sent = match retry_on_intr(&mut send) {
             // It is said once if the other end was closed with messages in it.
             Err(Errno::CONNRESET) => retry_on_intr(send)?,
             // FreeBSD's word for a full queue.
             Err(Errno::NOBUFS) => return Err(io::ErrorKind::WouldBlock.into()),
             other => other?,
         };
+        if sent < bytes.len() {
+            // Nothing can be said any more that would not be taken for the rest of this message.
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         Ok(())
     }
 

@@ -22,21 +22,27 @@ const COMPILER: &str = "/usr/bin/rustc";
 const SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 /// A wheel with the whole of Zig, which has what linking for FreeBSD takes. Newer versions may do as well.
 const LINKER: &str = "ziglang==0.17.1";
+/// The package with what installs it.
+const INSTALLER: &str = "python3-pip";
 /// The oldest FreeBSD whose libraries the binaries ask for.
 const RELEASE: &str = "14.0";
 /// Libraries that the `libc` crate names for functions that nothing here calls, and that Zig does not have.
 const NOT_NEEDED: [&str; 4] = ["-lkvm", "-lmemstat", "-lprocstat", "-ldevstat"];
-/// `ucarpctl` asks for neighbours in a way that only Linux has.
-const BINARIES: [&str; 1] = ["ucarp"];
+/// The packages of cargo that are built.
+const BUILT: [&str; 2] = ["ucarp", "ucarpctl"];
+/// The programs that come of it.
+const BINARIES: [&str; 3] = ["ucarp", "ucarpctl", "ucarp-exporter"];
+/// The linker's name, by which the compiler takes it for a C compiler and not for `ld`.
+const LINKER_NAME: &str = "freebsd-clang";
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0:?} is not understood: `cargo xtask freebsd [--check]`")]
     Usage(String),
-    #[error("{COMPILER} and its sources are missing: install Debian's {}", PACKAGES.join(" and "))]
+    #[error("{COMPILER} and its sources are missing: install Debian's {}; if this task could not, see above", PACKAGES.join(" and "))]
     NoCompiler,
-    #[error("{LINKER} cannot be installed: `python3 -m pip` is needed")]
+    #[error("{LINKER} cannot be installed: `python3 -m pip` (Debian's {INSTALLER}) has to reach PyPI; see above")]
     NoLinker,
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -79,7 +85,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
 
 fn build_arguments(extent: Extent) -> Vec<&'static str> {
     let mut arguments = vec!["--locked", "--target", TARGET, "-Zbuild-std=std,panic_abort"];
-    BINARIES.iter().for_each(|name| arguments.extend(["--package", name]));
+    BUILT.iter().for_each(|name| arguments.extend(["--package", name]));
     if extent == Extent::Release {
         arguments.push("--release");
     }
@@ -95,7 +101,11 @@ fn environment(built: &Path, linker: PathBuf, extent: Extent) -> Vec<(&'static s
         ("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker.into()),
     ];
     if extent == Extent::Check {
-        environment.extend([("CARGO_PROFILE_DEV_OPT_LEVEL", "0".into()), ("CARGO_PROFILE_DEV_DEBUG", "0".into())]);
+        environment.extend([
+            ("CARGO_PROFILE_DEV_OPT_LEVEL", "0".into()),
+            ("CARGO_PROFILE_DEV_DEBUG", "0".into()),
+            ("CARGO_INCREMENTAL", "0".into()),
+        ]);
     }
     environment
 }
@@ -114,6 +124,10 @@ fn find_zig(work: &Path) -> Result<PathBuf, Error> {
     let zig = site.join("ziglang/zig");
     if !zig.is_file() {
         println!("installing {LINKER}");
+        let has_pip = Command::new("python3").args(["-m", "pip", "--version"]).output();
+        if !has_pip.is_ok_and(|output| output.status.success()) {
+            debian::install(&[INSTALLER])?;
+        }
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(&site).arg(LINKER);
         if !pip.status().is_ok_and(|status| status.success()) || !zig.is_file() {
@@ -125,7 +139,7 @@ fn find_zig(work: &Path) -> Result<PathBuf, Error> {
 
 /// Writes the program that the compiler calls to link: Zig, for the right system, without libraries that nobody needs.
 fn write_linker(work: &Path, zig: &Path) -> io::Result<PathBuf> {
-    let path = work.join("link");
+    let path = work.join(LINKER_NAME);
     let zig = zig.to_string_lossy().replace('\'', r"'\''");
     let text = format!(
         "#!/bin/sh\n\

@@ -31,7 +31,8 @@ pub use client::{Client, Error, Replies};
 pub use refusal::Refusal;
 
 /// Where the daemon listens unless it is told otherwise.
-pub const DEFAULT_PATH: &str = "/run/ucarp/control.sock";
+pub const DEFAULT_PATH: &str =
+    if cfg!(target_os = "freebsd") { "/var/run/ucarp/control.sock" } else { "/run/ucarp/control.sock" };
 
 /// The name of the interface.
 pub const INTERFACE: &str = "io.ucarp";

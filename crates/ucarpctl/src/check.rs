@@ -10,7 +10,7 @@ use crate::sibling;
 /// Tell all that is wrong with a configuration file
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The file, /etc/ucarp/ucarp.toml unless given
+    #[arg(help = format!("The file, {} unless given", ucarp::config::DEFAULT_PATH))]
     file: Option<PathBuf>,
 }
 

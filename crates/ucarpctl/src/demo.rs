@@ -20,6 +20,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let program = sibling::find("ucarp-demo");
     let error = Command::new(&program).args(&arguments.arguments).exec();
     let program = program.display();
-    let remedy = "install it beside ucarpctl or in the PATH; `cargo build -p netlab -p ucarp --bins` builds it";
+    let remedy = "packages are without it; the sources have it: `cargo demo`";
     Err(Failure::new(UNAVAILABLE, format!("cannot run {program}: {error}; {remedy}")))
 }

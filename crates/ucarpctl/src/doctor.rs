@@ -15,7 +15,7 @@ use ucarp_control::types::VirtualHost;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use finding::Level;
+use finding::{Finding, Level};
 use system::System;
 
 /// Look for what keeps hosts from sharing an address, and tell the command that mends it
@@ -40,12 +40,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, out: &mut dyn Write)
     let system = System::real();
     let mut findings = Vec::new();
     let hosts = daemon::examine(context, &system, arguments.config.as_deref(), &mut findings);
-    machine::examine(&system, &hosts, &mut findings);
-    let interfaces = interfaces(&system, &arguments.interfaces, &hosts);
-    for name in &interfaces {
-        interface::examine(&system, name, &hosts, &mut findings);
+    if cfg!(target_os = "linux") {
+        machine::examine(&system, &hosts, &mut findings);
+        for name in &interfaces(&system, &arguments.interfaces, &hosts) {
+            interface::examine(&system, name, &hosts, &mut findings);
+        }
+        firewall::examine(&system, &hosts, &mut findings);
+    } else {
+        let text = "interfaces, rights and the firewall are looked at on Linux alone: see ifconfig, and the rules of pf or ipfw";
+        findings.push(Finding::new(Level::Note, "system", text));
     }
-    firewall::examine(&system, &hosts, &mut findings);
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &findings)?;
         writeln!(out)?;

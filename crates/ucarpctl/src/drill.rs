@@ -1,6 +1,7 @@
 //! `ucarpctl drill`: a rehearsal. The MASTER hands over, or plays dead; what a client sees of that is measured; and the
 //! address is brought back.
 
+#[cfg_attr(target_os = "freebsd", path = "drill/neighbours_freebsd.rs")]
 mod neighbours;
 mod preflight;
 mod probe;

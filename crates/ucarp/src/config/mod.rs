@@ -45,7 +45,8 @@ use problem::{Findings, Source};
 use syntax::Syntax;
 
 /// The file that is read unless another one is named.
-pub const DEFAULT_PATH: &str = "/etc/ucarp/ucarp.toml";
+pub const DEFAULT_PATH: &str =
+    if cfg!(target_os = "freebsd") { "/usr/local/etc/ucarp/ucarp.toml" } else { "/etc/ucarp/ucarp.toml" };
 
 /// What a configuration is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,6 +117,10 @@ pub enum Kind {
     Socket,
 }
 
+/// `ucarp_control::DEFAULT_PATH`, as it is written in a file.
+const CONTROL: &str =
+    if cfg!(target_os = "freebsd") { "\"/var/run/ucarp/control.sock\"" } else { "\"/run/ucarp/control.sock\"" };
+
 /// The shortest and the longest lease, in seconds.
 pub const LEASE_SECONDS: (u32, u32) = (1, 86_400);
 
@@ -301,7 +305,7 @@ pub const KEYS: &[KeySpec] = &[
     },
     KeySpec {
         place: Place::Top,
-        ..key(KeyId::Control, "control", Kind::Socket, "where the control socket is").or("\"/run/ucarp/control.sock\"")
+        ..key(KeyId::Control, "control", Kind::Socket, "where the control socket is").or(CONTROL)
     },
     host(
         KeyId::Vhid,

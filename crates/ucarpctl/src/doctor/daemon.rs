@@ -16,6 +16,15 @@ use crate::sibling;
 /// Of events, the last ones: what was mended long ago is not told again.
 const LAST_EVENTS: u64 = 200;
 
+/// The commands that tell of the daemon, and that start it anew.
+const LOOK_AT_DAEMON: &str = if cfg!(target_os = "freebsd") {
+    "service ucarp status   # or: ucarp -c /usr/local/etc/ucarp/ucarp.toml"
+} else {
+    "systemctl status ucarp   # or: ucarp -c /etc/ucarp/ucarp.toml"
+};
+const RESTART_DAEMON: &str =
+    if cfg!(target_os = "freebsd") { "service ucarp restart" } else { "systemctl restart ucarp" };
+
 /// Notices that are told of one virtual host.
 const MOST_NOTICES: usize = 3;
 
@@ -46,7 +55,7 @@ pub(super) fn examine(
         Err(error) => {
             let text = format!("it cannot be asked: {error}");
             let finding = Finding::new(Level::Warning, "daemon", text);
-            findings.push(finding.mended_by("systemctl status ucarp   # or: ucarp -c /etc/ucarp/ucarp.toml"));
+            findings.push(finding.mended_by(LOOK_AT_DAEMON));
             configuration(system, file, findings);
             return Vec::new();
         }
@@ -56,7 +65,7 @@ pub(super) fn examine(
     let own = env!("CARGO_PKG_VERSION");
     if daemon.version != own {
         let text = format!("version {} runs, and this is ucarpctl of {own}", daemon.version);
-        findings.push(Finding::new(Level::Note, "daemon", text).mended_by("systemctl restart ucarp"));
+        findings.push(Finding::new(Level::Note, "daemon", text).mended_by(RESTART_DAEMON));
     }
     let used = daemon.configuration_file.as_deref().map(Path::new);
     if file.or(used).is_some() {

@@ -95,7 +95,7 @@ impl Wire {
 
 /// Differs from one program to the next, and from one time to the next.
 fn token() -> [u8; 8] {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let nanoseconds = time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec);
     (nanoseconds.unsigned_abs().rotate_left(32) ^ u64::from(std::process::id())).to_be_bytes()
 }

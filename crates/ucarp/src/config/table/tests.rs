@@ -27,6 +27,11 @@ fn every_classic_option_has_its_key() {
 }
 
 #[test]
+fn the_control_socket_is_where_clients_look_for_it() {
+    assert_eq!(CONTROL, format!("{:?}", ucarp_control::DEFAULT_PATH));
+}
+
+#[test]
 fn times_are_written_in_the_largest_whole_unit() {
     for (seconds, text) in
         [(0, "0s"), (1, "1s"), (59, "59s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "90m"), (86_400, "1d")]

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::{env, str};
 
 use ucarp::config::{self, Purpose};
-use ucarp::settings::{Holding, Mac, Transport};
+use ucarp::settings::{Effect, Holding, Mac, Transport};
 
 /// The file of a case with what went to standard output, and to standard error.
 const RESULT: (&str, &str) = ("expected.toml", "expected.remarks");
@@ -167,6 +167,31 @@ fn instances_of_keepalived() {
     assert_eq!(second.scripts.down.as_ref().unwrap().arguments, ["INSTANCE", "VI_2", "BACKUP", "10"]);
 }
 
+/// What is tracked is looked at by checks, with what keepalived did about it.
+#[test]
+fn tracking_of_keepalived() {
+    let loaded = convert("keepalived-tracking", &["keepalived.conf"]);
+    let [outside, inside] = &loaded.settings.hosts[..] else { panic!("two virtual hosts") };
+    assert_eq!(outside.checks, ["chk_haproxy", "chk_db", "named", "link-eth2", "link-eth3"]);
+    assert_eq!(inside.checks, ["chk_db-2", "chk_upstream", "link-eth3"]);
+    // 255 - 150, and 5 better as long as haproxy runs.
+    assert_eq!((outside.interval.advskew, inside.interval.advskew), (100, 105));
+    assert_eq!(outside.sync_group.as_deref(), Some("edge-one"));
+    let effects: Vec<_> = loaded.settings.checks.iter().map(|check| (check.name.as_str(), &check.effect)).collect();
+    assert_eq!(
+        effects,
+        [
+            ("chk_haproxy", &Effect::Demote(5)),
+            ("chk_db", &Effect::Demote(30)),
+            ("named", &Effect::Demote(20)),
+            ("link-eth2", &Effect::Demote(10)),
+            ("link-eth3", &Effect::Fault),
+            ("chk_db-2", &Effect::Fault),
+            ("chk_upstream", &Effect::Fault),
+        ]
+    );
+}
+
 #[test]
 fn both_families_of_keepalived_are_one_virtual_host() {
     let loaded = convert("keepalived-dual", &["keepalived.conf"]);
@@ -220,6 +245,15 @@ fn errors_name_the_line_and_the_remedy() {
         ("vrrp_instance V {\n  priority 100\n", "stdin:1: error: the block vrrp_instance V has no end"),
         ("vrrp_instance V {\n priority 300\n}", "stdin:2: error: priority \"300\" is no number from 1 to 255"),
         ("vrrp_instance V {\n virtual_ipaddress {\n  eth0\n }\n}", "stdin:3: error: \"eth0\" is no address such as"),
+        (
+            "vrrp_script S {\n script \"check x\"\n}\nvrrp_instance V {\n track_script {\n  S\n }\n}",
+            "stdin:2: error: script \"check\" is not a full path: write it from /",
+        ),
+        ("vrrp_instance V {\n track_script {\n  S\n }\n}", "stdin:3: error: there is no vrrp_script S: give the file"),
+        (
+            "vrrp_instance V {\n track_interface {\n  eth9 weight 300\n }\n}",
+            "stdin:3: error: a weight is a number from -253 to 253",
+        ),
         ("hello\n", "no configuration that is known here: say what it is with --from"),
         ("", "no configuration that is known here"),
     ] {

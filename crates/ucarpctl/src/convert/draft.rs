@@ -3,7 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use ucarp::config::{KEYS, KeyId};
+use super::render::scalar;
+use ucarp::config::{CHECK_KEYS, KEYS, KeyId};
 
 /// A file to convert.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
-/// A virtual host.
+/// A virtual host; or a check, which has other keys.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     pub(super) name: String,
@@ -139,9 +140,15 @@ impl Host {
         }
     }
 
+    /// Whether another one has the same values, wherever they came from.
+    fn is_like(&self, other: &Host) -> bool {
+        let values = |host: &Host| host.in_order().map(|entry| (entry.id, scalar(&entry.value))).collect::<Vec<_>>();
+        values(self) == values(other)
+    }
+
     /// The entries in the order of the table of keys.
     pub(super) fn in_order(&self) -> impl Iterator<Item = &Entry> {
-        KEYS.iter().filter_map(|spec| self.get(spec.id))
+        KEYS.iter().chain(CHECK_KEYS).filter_map(|spec| self.get(spec.id))
     }
 }
 
@@ -210,6 +217,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) hosts: Vec<Host>,
+    pub(super) checks: Vec<Host>,
     pub(super) findings: Vec<Finding>,
     pub(super) faults: Vec<Fault>,
 }
@@ -256,5 +264,21 @@ impl Draft {
             host.name = format!("{wanted}-{number}");
         }
         self.hosts.push(host);
+    }
+
+    /// Adds a check under a name that no other one has, unless the same one is there already. Returns its name.
+    pub(super) fn add_check(&mut self, mut check: Host) -> String {
+        let wanted = proper_name(&check.name);
+        check.name = wanted.clone();
+        let mut number = 1;
+        while let Some(other) = self.checks.iter().find(|other| other.name == check.name) {
+            if other.is_like(&check) {
+                return check.name;
+            }
+            number += 1;
+            check.name = format!("{wanted}-{number}");
+        }
+        self.checks.push(check.clone());
+        check.name
     }
 }

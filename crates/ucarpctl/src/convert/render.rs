@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ucarp::config::KeyId;
+use ucarp::config::{CheckKey, KeyId};
 
 use super::draft::{Draft, Host, Value};
 
-/// The file: remarks first, then each virtual host with where its lines came from.
+/// The file: remarks first, then each virtual host and each check with where its lines came from.
 pub(super) fn render(draft: &Draft, title: &str) -> String {
     let mut text = format!("# {title}\n");
     if !draft.findings.is_empty() {
@@ -19,6 +19,10 @@ pub(super) fn render(draft: &Draft, title: &str) -> String {
         line(&mut text, format_args!("\n[virtual-host.{}]", table_name(&host.name)));
         render_host(&mut text, host);
     }
+    for check in &draft.checks {
+        line(&mut text, format_args!("\n[check.{}]", table_name(&check.name)));
+        render_host(&mut text, check);
+    }
     text
 }
 
@@ -26,7 +30,7 @@ fn render_host(text: &mut String, host: &Host) {
     for entry in host.in_order() {
         let name = entry.id.name();
         match &entry.value {
-            Value::List(items) if items.len() > 1 && entry.id != KeyId::Up && entry.id != KeyId::Down => {
+            Value::List(items) if items.len() > 1 && !is_program(entry.id) => {
                 line(text, format_args!("{name} = ["));
                 for (item, origin) in items {
                     commented(text, &format!("    {},", string(item)), &origin.to_string());
@@ -38,7 +42,13 @@ fn render_host(text: &mut String, host: &Host) {
     }
 }
 
-fn scalar(value: &Value) -> String {
+/// Whether a list is a program with its arguments.
+fn is_program(key: KeyId) -> bool {
+    matches!(key, KeyId::Up | KeyId::Down | KeyId::Check(CheckKey::Command))
+}
+
+/// A value as it is written.
+pub(super) fn scalar(value: &Value) -> String {
     match value {
         Value::Text(text) => string(text),
         Value::Number(number) => number.to_string(),

@@ -3,16 +3,12 @@
 use ucarp::config::KeyId;
 
 use super::syntax::Node;
-use super::{PASSWORD_FILE, addresses, notify};
+use super::{PASSWORD_FILE, addresses, notify, tracking};
 use crate::convert::draft::{Draft, Host, Value, proper_name};
 
 /// What happens instead of settings about gratuitous ARP.
 pub(super) const ANNOUNCEMENTS: &str =
     "addresses are announced at once, after 1, 2 and 5 s, and each minute: see `refresh`";
-
-/// What to say of everything that is tracked.
-pub(super) const TRACKING: &str = "tracking of scripts, processes and files is not converted: docs/configuration.md has what a host \
-                                   can watch by itself";
 
 /// The largest skew of healthy hosts: FreeBSD advertises 240 when something is wrong with it.
 const LARGEST_SKEW: u32 = 239;
@@ -29,6 +25,7 @@ pub(super) fn read(node: &Node, all: &[Node], draft: &mut Draft) {
     instance.defaults();
     addresses::read(node, &mut instance.host, instance.draft);
     notify::read(node, name, &mut instance.host, instance.draft);
+    tracking::read(node, all, &mut instance.host, instance.draft);
     let host = instance.host;
     for (key, what) in
         [(KeyId::Vhid, "virtual_router_id"), (KeyId::Interface, "interface"), (KeyId::Addresses, "virtual_ipaddress")]
@@ -48,9 +45,11 @@ fn merge(host: Host, draft: &mut Draft) {
         })
     };
     let Some(other) = draft.hosts.iter_mut().find(same) else { return draft.push(host) };
-    if let Some(Value::List(items)) = host.get(KeyId::Addresses).map(|entry| entry.value.clone()) {
-        for (item, origin) in items {
-            other.add(KeyId::Addresses, item, origin);
+    for key in [KeyId::Addresses, KeyId::Checks] {
+        if let Some(Value::List(items)) = host.get(key).map(|entry| entry.value.clone()) {
+            for (item, origin) in items {
+                other.add(key, item, origin);
+            }
         }
     }
     let text =
@@ -78,11 +77,10 @@ impl Instance<'_, '_> {
             }
         }
         for group in all.iter().filter(|node| node.key() == "vrrp_sync_group") {
-            let is_member = group.items("group").any(|line| line.words.iter().any(|word| word == name));
-            if is_member {
-                let group_name: String = group.value().unwrap_or("group").to_owned();
+            if super::has_member(group, name) {
+                let group_name = group.value().unwrap_or("group");
                 let origin = group.place.says(format!("vrrp_sync_group {group_name}"));
-                self.host.text(KeyId::SyncGroup, proper_name(&group_name), origin);
+                self.host.text(KeyId::SyncGroup, proper_name(group_name).replace('.', "-"), origin);
             }
         }
     }
@@ -132,10 +130,6 @@ impl Instance<'_, '_> {
             "state" if value == "MASTER" => {
                 let text = "state MASTER: every host starts as BACKUP, listens, and the best one becomes MASTER";
                 self.draft.differs(&line.place, text);
-            }
-            "track_interface" => self.tracked_interfaces(line),
-            "track_script" | "track_process" | "track_file" | "track_bfd" => {
-                self.draft.lost(&line.place, format!("{key}: {TRACKING}"));
             }
             "unicast_ttl" | "ttl" | "check_unicast_src" if !value.is_empty() => {
                 self.draft.lost(
@@ -216,19 +210,6 @@ impl Instance<'_, '_> {
         self.draft.differs(&line.place, text);
     }
 
-    fn tracked_interfaces(&mut self, line: &Node) {
-        let own = self.node.all("interface").next().and_then(Node::value);
-        for tracked in &line.block {
-            if Some(tracked.key()) != own || tracked.words.len() > 1 {
-                let text = format!(
-                    "track_interface {}: only the carrier of the own interface counts by itself",
-                    tracked.words.join(" ")
-                );
-                self.draft.lost(&tracked.place, text);
-            }
-        }
-    }
-
     /// What keepalived does unless it is told otherwise.
     fn defaults(&mut self) {
         let place = self.node.place.clone();
@@ -248,7 +229,7 @@ impl Instance<'_, '_> {
 
 /// What is read apart from the other lines.
 fn is_elsewhere(key: &str) -> bool {
-    key.starts_with("virtual_ipaddress") || key.starts_with("notify") || key == "nopreempt"
+    ["virtual_ipaddress", "notify", "track_"].iter().any(|start| key.starts_with(start)) || key == "nopreempt"
 }
 
 /// What has no counterpart, and needs none.
@@ -266,7 +247,6 @@ fn is_without_loss(key: &str) -> bool {
         "old_unicast_checksum",
         "linkbeat_use_polling",
         "promote_secondaries",
-        "track_src_ip",
         "higher_prio_send_advert",
         "lower_prio_no_advert",
         "kernel_rx_buf_size",

@@ -4,6 +4,7 @@ mod addresses;
 mod instance;
 mod notify;
 mod syntax;
+mod tracking;
 
 use super::draft::{Draft, Input, Kind};
 use syntax::Node;
@@ -19,10 +20,8 @@ pub(super) fn read(inputs: &[Input], draft: &mut Draft) {
             "vrrp_instance" => instance::read(node, &nodes, draft),
             "global_defs" => global_defs(node, draft),
             "vrrp_sync_group" => sync_group(node, draft),
-            "vrrp_script" | "vrrp_track_process" | "vrrp_track_file" => {
-                let name = node.value().unwrap_or_default();
-                draft.lost(&node.place, format!("{} {name}: {}", node.key(), instance::TRACKING));
-            }
+            // Instances that track it find it, and what tracks a file says so.
+            "vrrp_script" | "vrrp_track_process" | "vrrp_track_file" => {}
             "include" | "includer" | "includem" | "includew" => {
                 draft.task(&node.place, format!("include {}: give the files that it means as well", node.rest()));
             }
@@ -35,6 +34,7 @@ pub(super) fn read(inputs: &[Input], draft: &mut Draft) {
             _ => draft.lost(&node.place, node.words.join(" ")),
         }
     }
+    tracking::tell_of_unused(&nodes, draft);
     let text = "VRRP and CARP do not understand each other: never run keepalived and ucarp for the same address at the same \
                 time (docs/migrating-from-keepalived.md has the order)";
     draft.general(Kind::ToDo, text);
@@ -71,7 +71,12 @@ fn global_defs(node: &Node, draft: &mut Draft) {
 
 /// Instances that change their state together: each finds its group by itself. What the group has beside them is told here.
 fn sync_group(node: &Node, draft: &mut Draft) {
-    for line in node.block.iter().filter(|line| line.key() != "group") {
+    for line in node.block.iter().filter(|line| line.key() != "group" && !line.key().starts_with("track_")) {
         draft.lost(&line.place, format!("{} of a sync group: give it to the virtual hosts", line.key()));
     }
+}
+
+/// Whether an instance is in a group.
+fn has_member(group: &Node, instance: &str) -> bool {
+    group.items("group").any(|line| line.words.iter().any(|word| word == instance))
 }

@@ -9,10 +9,10 @@ use std::process::Command;
 use crate::cargo;
 use crate::dist;
 
-/// What the clean Debian has beside its essential packages: what operators use, Debian's `ucarp`, and an init and a syslog
-/// that want nothing. The mark tells it from every other system.
-const PACKAGES: &str = "adduser,busybox,ifupdown,init-system-helpers,iproute2,iputils-ping,net-tools,procps,psmisc,\
-                        systemd,systemd-sysv,tini,ucarp";
+/// What the clean Debian has beside its essential packages: what operators use, Debian's `ucarp` and `keepalived`, and an
+/// init and a syslog that want nothing. The mark tells it from every other system.
+const PACKAGES: &str = "adduser,busybox,ifupdown,init-system-helpers,iproute2,iputils-ping,keepalived,net-tools,\
+                        procps,psmisc,systemd,systemd-sysv,tini,ucarp";
 
 /// What makes it, in the order of its use.
 const OPTIONS: [&str; 7] = [

@@ -228,3 +228,15 @@ pub(crate) fn write_scripts(system: &System) {
         system.write(&format!("/etc/vip-{name}.sh"), &text, 0o755);
     }
 }
+
+/// A cable between two hosts beside the switch, which they know as `hb0`.
+pub(crate) fn connect(one: &System, other: &System) {
+    let mut command = Command::new("ip");
+    command.args(["link", "add", "hb0", "type", "veth", "peer", "name", "hb0", "netns"]).arg(other.init().to_string());
+    let cable = one.host().spawn(command).expect("ip is there");
+    let connected = cable.wait(SOON).expect("a child").is_some_and(|status| status.success());
+    assert!(connected, "{:?}", cable.lines());
+    for (system, number) in [(one, 1), (other, 2)] {
+        system.run(&format!("ip addr add 10.9.0.{number}/24 dev hb0 && ip link set hb0 up"));
+    }
+}

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod by_hand;
+mod checks;
 mod harness;
 mod ifupdown;
 mod init_script;
+mod migration;
 mod package;
 mod units;
 mod watchdog;

@@ -1,10 +1,8 @@
 //! S5: a script that stops the daemon of a host that is cut off and starts it again.
 
-use std::process::Command;
-
 use netlab::{Direction, Host, Lab};
 
-use crate::harness::{System, VIP, write_scripts};
+use crate::harness::{System, VIP, connect, write_scripts};
 
 /// The operator's script, with an interval of a second instead of 30: peer and isolation host on the CARP network are
 /// silent and the peer on the heartbeat network answers, twice in a row.
@@ -25,21 +23,6 @@ while sleep $interval; do
     fi
 done
 "#;
-
-/// A cable between two hosts beside the switch.
-fn connect(one: &System, other: &System) {
-    let mut command = Command::new("ip");
-    command.args(["link", "add", "hb0", "type", "veth", "peer", "name", "hb0", "netns"]).arg(other.init().to_string());
-    let cable = one.host().spawn(command).expect("ip is there");
-    assert!(
-        cable.wait(crate::harness::SOON).expect("a child").is_some_and(|status| status.success()),
-        "{:?}",
-        cable.lines()
-    );
-    for (system, number) in [(one, 1), (other, 2)] {
-        system.run(&format!("ip addr add 10.9.0.{number}/24 dev hb0 && ip link set hb0 up"));
-    }
-}
 
 #[test]
 fn an_isolated_master_is_stopped_and_comes_back() {

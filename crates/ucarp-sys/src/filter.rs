@@ -16,12 +16,16 @@ pub(crate) use libc::sock_filter as Instruction;
 #[cfg(target_os = "linux")]
 use crate::socket_option;
 
+mod possession;
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod many_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 pub(crate) mod tests;
+
+pub use possession::{MOST_ADDRESSES, possessions_v4, possessions_v6};
 
 /// A classic BPF program.
 #[derive(Clone)]
@@ -80,7 +84,6 @@ impl FromIterator<u8> for VhidSet {
 }
 
 // Instruction codes, the same on all systems that have classic BPF, as small as an instruction wants them.
-#[cfg(target_os = "linux")]
 pub(crate) const LOAD_WORD: u16 = 0x20;
 pub(crate) const LOAD_HALF: u16 = 0x28;
 const LOAD_BYTE: u16 = 0x30;

@@ -18,6 +18,7 @@ pub(crate) mod tests;
 pub use batch::Batch;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE: std::ops::Range<usize> = 12..14;
 /// `PACKET_STATISTICS` of linux/if_packet.h.
@@ -31,6 +32,8 @@ pub enum Family {
     Ipv4,
     /// Ethernet type 0x86dd.
     Ipv6,
+    /// Ethernet type 0x0806.
+    Arp,
 }
 
 /// How [`PacketSocket::open_with`] opens a socket.
@@ -78,6 +81,7 @@ impl PacketSocket {
         let ethertype = match options.family {
             Family::Ipv4 => ETHERTYPE_IPV4,
             Family::Ipv6 => ETHERTYPE_IPV6,
+            Family::Arp => ETHERTYPE_ARP,
         };
         let address = LinkAddress::new(ifindex, ethertype)?;
         // Protocol 0 means deaf: it hears nothing until bind names a protocol.

@@ -35,6 +35,8 @@ pub enum Family {
     Ipv4,
     /// Ethernet type 0x86dd.
     Ipv6,
+    /// Ethernet type 0x0806.
+    Arp,
 }
 
 /// How [`PacketSocket::open_with`] opens a socket.
@@ -303,6 +305,7 @@ fn set_filter(fd: &OwnedFd, request: libc::c_ulong, family: Family, filter: &Pro
     let ethertype = match family {
         Family::Ipv4 => 0x0800,
         Family::Ipv6 => 0x86dd,
+        Family::Arp => 0x0806,
     };
     let mut filter = filter::of_type(ethertype, filter);
     let mut program = libc::bpf_program {

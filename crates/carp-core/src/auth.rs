@@ -129,6 +129,15 @@ impl AddressList {
         self.v6.iter().copied()
     }
 
+    /// Whether an address is in the list.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.v4.contains(&address),
+            IpAddr::V6(address) => self.v6.contains(&without_scope(address)),
+        }
+    }
+
     /// The list without IPv6 link-local addresses. OpenBSD sends digests over this one and accepts either; FreeBSD and
     /// NetBSD know only the whole list.
     #[must_use]

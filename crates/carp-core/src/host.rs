@@ -4,6 +4,7 @@ mod config;
 mod freshness;
 mod heard;
 mod restraint;
+mod rivals;
 mod saying;
 mod trust;
 
@@ -19,6 +20,8 @@ pub use freshness::{Counters, Doubt, WINDOW};
 pub use heard::Heard;
 use heard::Senders;
 use restraint::Restraint;
+use rivals::Rivals;
+pub use rivals::{ConflictAnswer, ConflictPolicy, Rival};
 use trust::Trust;
 
 use crate::announce::Schedule;
@@ -45,6 +48,7 @@ pub(crate) struct VirtualHost {
     election: Election,
     announcements: Schedule,
     restraint: Restraint,
+    rivals: Rivals,
     /// The restraint has changed, and the election does not know.
     is_restraint_news: bool,
     random: Random,
@@ -70,6 +74,7 @@ impl VirtualHost {
             election: Election::new(restraint.temper(config.election(), &config.policy), random.bits()),
             senders: Senders::default(),
             announcements: Schedule::default(),
+            rivals: Rivals::default(),
             restraint,
             is_restraint_news: false,
             random,
@@ -99,6 +104,7 @@ impl VirtualHost {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
+        let (rival, claims) = self.rivals.known();
         View {
             config: &self.config,
             state: self.state(),
@@ -107,6 +113,8 @@ impl VirtualHost {
             heard: self.senders.latest_first(),
             believed: self.senders.count(),
             doubted: self.counters,
+            rival,
+            claims,
         }
     }
 
@@ -115,8 +123,12 @@ impl VirtualHost {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines =
-            [self.election.next_deadline(), self.announcements.next_deadline(), self.restraint.next_deadline()];
+        let deadlines = [
+            self.election.next_deadline(),
+            self.announcements.next_deadline(),
+            self.restraint.next_deadline(),
+            self.rivals.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -207,7 +219,12 @@ impl VirtualHost {
 
     /// Whether it could take part if it were not for its group.
     pub(crate) fn is_fit(&self) -> bool {
-        self.bar.is_none() && matches!(self.link, LinkState::Up(_)) && self.can_speak()
+        self.own_bar().is_none() && matches!(self.link, LinkState::Up(_)) && self.can_speak()
+    }
+
+    /// What keeps it out, beside its group.
+    fn own_bar(&self) -> Option<Bar> {
+        self.bar.or(self.rivals.bar())
     }
 
     fn can_speak(&self) -> bool {
@@ -225,7 +242,7 @@ impl VirtualHost {
     /// A virtual host takes part while its link is up and it has something to say there.
     fn use_link(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
         let can_speak = self.can_speak();
-        let bar = self.bar.or(self.is_barred_by_group.then_some(Bar::Group));
+        let bar = self.own_bar().or(self.is_barred_by_group.then_some(Bar::Group));
         let link = self.link;
         self.elect(now, outputs, |election, effects| match (link, bar) {
             (LinkState::Up(_), _) if !can_speak => election.link_lost(Reason::NoSourceAddress, effects),
@@ -261,6 +278,7 @@ impl VirtualHost {
         if self.restraint.ends(now) {
             self.inform_election(now, outputs);
         }
+        self.watch_rivals(now, outputs);
         self.elect(now, outputs, |election, effects| election.timeout(now, effects));
         self.announce_if_due(now, outputs);
     }
@@ -307,6 +325,7 @@ impl VirtualHost {
         }
         self.trust.believe(now, advertisement.counter, &advertisement.digest);
         self.senders.note(now, peer, tick.is_some());
+        self.rivals.heard_member();
         if self.config.interval.advbase == 0 && self.is_ucarp(received) {
             tell(Notice::UcarpWithoutAdvbase { peer });
         }
@@ -418,6 +437,8 @@ impl VirtualHost {
             }
             self.is_restraint_news = !policy.preempt_delay.is_zero();
         }
+        self.look_for_rivals(now, from, to);
+        let policy = &self.config.policy;
         if to == State::Master && self.restraint.took_over(now, policy) {
             self.is_restraint_news = true;
             outputs.extend([Output::Notice { host: self.id, notice: Notice::Flapping }]);
@@ -428,16 +449,22 @@ impl VirtualHost {
         if !self.announcements.due(now) {
             return;
         }
+        let Credentials { addresses, .. } = &self.config.credentials;
+        self.announce(addresses.v4().map(IpAddr::V4).chain(addresses.v6().map(IpAddr::V6)), outputs);
+    }
+
+    /// Tells the link where these addresses are.
+    fn announce(&self, addresses: impl Iterator<Item = IpAddr>, outputs: &mut impl Extend<Output>) {
         let mac = match self.config.mac {
             MacMode::Interface => self.link_mac,
             MacMode::Virtual => Some(frame::kernel_mac(self.config.vhid)),
         };
         let Some(mac) = mac else { return };
-        let Credentials { addresses, .. } = &self.config.credentials;
         let (host, link, router) = (self.id, self.config.link, self.config.local.router);
-        let arp = addresses.v4().map(|address| frame::gratuitous_arp(mac, address));
-        let neighbour = addresses.v6().map(|address| frame::unsolicited_na(mac, address, router));
-        let transmit = |frame| Output::Transmit { host, link, purpose: Purpose::Announcement, frame };
-        outputs.extend(arp.chain(neighbour).map(transmit));
+        let frames = addresses.map(|address| match address {
+            IpAddr::V4(address) => frame::gratuitous_arp(mac, address),
+            IpAddr::V6(address) => frame::unsolicited_na(mac, address, router),
+        });
+        outputs.extend(frames.map(|frame| Output::Transmit { host, link, purpose: Purpose::Announcement, frame }));
     }
 }

@@ -28,7 +28,7 @@ use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
 use crate::wire::advertisement::DIGEST_LEN;
-use crate::wire::frame::{self, Received, Sender};
+use crate::wire::frame::{self, Possession, Received, Sender};
 use group::Group;
 pub use output::{Notice, Output, Purpose};
 
@@ -233,6 +233,9 @@ impl Node {
 
     /// A frame arrived on `link`.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
+        if let Some(possession) = frame::possession(frame) {
+            return self.possessed(now, link, &possession);
+        }
         let parsed = frame::parse(frame).or_else(|rejected| match (rejected.reason, rejected.sender) {
             (frame::Reason::BadTtl(_), Some(Sender { vhid: Some(vhid), .. })) if self.accepts_any_ttl(link, vhid) => {
                 frame::parse_routed(frame)
@@ -353,6 +356,19 @@ impl Node {
         for host in self.hosts.iter_mut().flatten() {
             if host.config().vhid == received.advertisement.vhid {
                 host.misplaced(now, received, &mut self.outputs);
+            }
+        }
+    }
+
+    /// Somebody says that an address is at its place. What this host says of itself comes back from some networks.
+    fn possessed(&mut self, now: Instant, link: LinkId, possession: &Possession) {
+        if self.hosts.iter().flatten().any(|host| host.link_mac() == Some(possession.mac)) {
+            return;
+        }
+        for index in 0..self.hosts.len() {
+            let is_concerned = |host: &VirtualHost| host.config().link == link && host.is_concerned_by(possession);
+            if self.hosts[index].as_ref().is_some_and(is_concerned) {
+                self.with(now, index, |host, outputs| host.possessed(now, possession, outputs));
             }
         }
     }

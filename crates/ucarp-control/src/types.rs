@@ -150,6 +150,23 @@ pub struct Script {
     pub outcome: Option<String>,
 }
 
+/// Another machine that has, or had, an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The virtual address.
+    pub address: String,
+    /// The Ethernet address where it is said to be.
+    pub mac: String,
+    /// The own address of that machine, if it is one of the group.
+    pub peer: Option<String>,
+    /// When it last said so.
+    pub claimed_ago: u64,
+    /// How often it did.
+    pub claims: u64,
+    /// What is done about it: `defend`, `yield` or `report`.
+    pub answer: String,
+}
+
 /// What is due, and the times it is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
@@ -220,6 +237,8 @@ pub struct VirtualHost {
     pub checks: Vec<Check>,
     /// The script that runs, or ran last.
     pub script: Option<Script>,
+    /// Another machine that had one of the addresses within the last hour.
+    pub conflict: Option<Conflict>,
     /// Packets and what was wrong with them, also under the names of the BSD kernels.
     pub counters: BTreeMap<String, u64>,
 }

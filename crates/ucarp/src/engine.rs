@@ -4,6 +4,7 @@
 mod calendar;
 mod checks;
 mod control;
+mod ears;
 mod guardian;
 mod orders;
 mod outputs;
@@ -35,6 +36,7 @@ use crate::report;
 use calendar::Calendar;
 use checks::Checks;
 use control::{Control, Record};
+use ears::Ears;
 use guardian::Guardian;
 pub use guardian::Line;
 use outputs::Outbox;
@@ -91,6 +93,13 @@ struct Link {
     name: String,
     state: LinkState,
     port: Option<Port>,
+    ears: Ears,
+}
+
+impl Link {
+    fn new(state: LinkState) -> Self {
+        Self { name: String::new(), state, port: None, ears: Ears::default() }
+    }
 }
 
 /// All virtual hosts at work.
@@ -178,15 +187,18 @@ impl Engine {
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
-        let deadline = earliest([deadline, self.calendar().chores, self.control.next_deadline(now())]);
+        let now = now();
+        let deadline = earliest([deadline, self.calendar().chores, self.control.next_deadline(now)]);
+        let deadline = earliest(self.links.values().map(|link| link.ears.next_deadline(now)).chain([deadline]));
         if self.in_burst {
-            thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now())));
+            thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now)));
         }
-        let sockets = self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
+        let ports = self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
+        let sockets = ports.chain(self.links.values().flat_map(|link| link.ears.sockets(now)));
         let mut count = 0;
         let fds = self.guardian.descriptor().into_iter().chain(sockets.map(AsFd::as_fd)).inspect(|_| count += 1);
         let fds = fds.chain(self.control.descriptors());
-        let ready = self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
+        let ready = self.poller.wait(fds, deadline.map(|deadline| deadline - self::now()))?;
         let orders = !self.guardian.is_gone() && self.poller.ready(0);
         let clients = self.control.note(|index| self.poller.ready(count + index));
         Ok(Arrivals { orders, frames: ready > usize::from(orders) + clients })
@@ -259,6 +271,10 @@ impl Engine {
                     }
                 }
             }
+        }
+        if let Some(link) = self.links.get_mut(&id) {
+            let (now, node) = (now(), &mut self.node);
+            link.ears.read(now, &mut self.frames, |frame| node.handle_frame(now, id, frame));
         }
         self.carry_out(now());
         if broken {

@@ -33,6 +33,10 @@ pub struct Needs {
     pub v6: BTreeSet<u8>,
     /// Multicast groups.
     pub groups: BTreeSet<IpAddr>,
+    /// Virtual addresses that nobody else should have.
+    pub owned_v4: BTreeSet<Ipv4Addr>,
+    /// Those of IPv6.
+    pub owned_v6: BTreeSet<Ipv6Addr>,
     /// Whether there are unicast peers of IPv4, and of IPv6.
     pub unicast: (bool, bool),
     /// Whether a missing carrier does not matter: if one virtual host says so.
@@ -45,6 +49,14 @@ impl Needs {
     /// Adds what a virtual host needs.
     pub fn add(&mut self, host: &HostSettings) {
         self.ignore_carrier |= host.ignore_carrier;
+        if host.policy.conflict.is_some() {
+            for address in &host.addresses {
+                match address.ip {
+                    IpAddr::V4(address) => _ = self.owned_v4.insert(address),
+                    IpAddr::V6(address) => _ = self.owned_v6.insert(address),
+                }
+            }
+        }
         let (v4, v6);
         match &host.transport {
             Transport::Multicast { v4: group_v4, v6: group_v6 }

@@ -102,6 +102,16 @@ pub enum Order {
         /// What comes along.
         sockets: Sockets,
     },
+    /// Sockets of a link to hear something else by than advertisements; their descriptors come along, and replace those that
+    /// were there.
+    Hear {
+        /// Which one.
+        link: LinkId,
+        /// The index of the link.
+        index: u32,
+        /// What is heard.
+        ear: Ear,
+    },
     /// More descriptors of a link to keep open: memberships of its multicast groups.
     Keep {
         /// Which one.
@@ -168,6 +178,13 @@ pub struct Sockets {
     pub unicast_v4: bool,
     /// For IPv6 packets to peers.
     pub unicast_v6: bool,
+}
+
+/// What sockets hear beside advertisements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ear {
+    /// Who says that a virtual address is its own.
+    Owners,
 }
 
 /// What the engine tells the guardian.

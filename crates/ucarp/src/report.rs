@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use carp_core::auth::difference::Difference;
 use carp_core::election::{Bar, Peer, Reason, State};
-use carp_core::host::Doubt;
+use carp_core::host::{ConflictAnswer, Doubt, Rival};
 use carp_core::node::Notice;
 use carp_core::time::Instant;
 use carp_core::wire::advertisement::DIGEST_LEN;
@@ -147,6 +147,7 @@ fn subject(notice: &Notice) -> (&'static str, Option<IpAddr>) {
         Notice::DeafPeer { peer, .. } => ("A second MASTER does not hear this host", Some(peer.source)),
         Notice::AddressContested { peer } => ("Non-preferred master advertising", Some(peer.source)),
         Notice::EqualPeer { peer } => ("Equal advbase and advskew", Some(peer.source)),
+        Notice::AddressConflict { rival, .. } => ("Address conflict", Some(rival.address)),
         Notice::Flapping => ("Too many takeovers", None),
         Notice::UcarpWithoutAdvbase { peer } => ("UCARP with advbase 0", Some(peer.source)),
     }
@@ -181,6 +182,23 @@ fn doubt_text(peer: &Peer, doubt: Doubt, refused: bool) -> String {
     };
     let consequence = if refused { "ignored" } else { "believed" };
     format!("{kind} {consequence}: {why} (from {peer}, {})", peer.mac)
+}
+
+/// Who else has an address, as far as is known.
+pub fn rival(rival: &Rival) -> String {
+    match rival.peer {
+        Some(peer) => format!("{}, {peer} of this group", rival.mac),
+        None => format!("{}, no known host of this group", rival.mac),
+    }
+}
+
+fn conflict_text(conflict: &Rival, answer: ConflictAnswer) -> String {
+    let consequence = match answer {
+        ConflictAnswer::Defend => "announcing it again, at most every 10 s",
+        ConflictAnswer::Yield => "leaving it to that machine for a while",
+        ConflictAnswer::Report => "look for it",
+    };
+    format!("Address conflict: {} is also at {}: {consequence}", conflict.address, rival(conflict))
 }
 
 fn rejected_kind(reason: frame::Reason) -> &'static str {
@@ -228,6 +246,7 @@ fn text(notice: &Notice) -> String {
         Notice::EqualPeer { peer } => format!(
             "Equal advbase and advskew: {peer} advertises as often as this host, so their addresses decide; give each host its own advskew"
         ),
+        Notice::AddressConflict { rival, answer } => conflict_text(rival, *answer),
         Notice::Flapping => {
             "Too many takeovers: not preempting for a while; look for a link that loses packets, or for hosts that \
              disagree about who is better"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use carp_core::auth::{Key, KeyError};
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Policy};
+use carp_core::host::{Authentication, ConflictAnswer, ConflictPolicy, Policy};
 use carp_core::node::LinkState;
 use carp_core::timing::Interval;
 use carp_core::wire::frame::CARP_GROUP_V6;
@@ -56,6 +56,9 @@ enum SetupError {
     #[error("Unable to become a daemon: {0}")]
     Daemon(io::Error),
 }
+
+/// With UCARP's options nothing is sent that UCARP would not send, and nothing done: other owners are told of.
+const LISTEN: ConflictPolicy = ConflictPolicy { answer: ConflictAnswer::Report, probes: false };
 
 /// What an administrator types to see the interfaces.
 const LIST_OF_LINKS: &str = if cfg!(target_os = "linux") { "ip link" } else { "ifconfig" };
@@ -269,7 +272,7 @@ fn classic(options: &Options, title: &str) -> Result<HostSettings, SetupError> {
         ignore_carrier: options.ignore_interface_state,
         // A drop-in for UCARP on the wire and in the log; a configuration file can ask for more.
         authentication: Authentication::Classic,
-        policy: Policy { refresh: Some(REFRESH), ..Policy::default() },
+        policy: Policy { refresh: Some(REFRESH), conflict: Some(LISTEN), ..Policy::default() },
         penalty: Duration::ZERO,
         sync_group: None,
         dialect: Dialect::default(),

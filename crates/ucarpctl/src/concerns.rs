@@ -34,6 +34,17 @@ pub(crate) fn of(host: &VirtualHost) -> Vec<String> {
         let times = address.removed_by_others;
         concerns.push(format!("the address {} was removed by somebody else, times: {times}", address.address));
     }
+    if let Some(conflict) = &host.conflict {
+        let who = conflict
+            .peer
+            .as_deref()
+            .map_or("no known host of this group".into(), |peer| format!("{peer} of this group"));
+        let (ago, claims) = (lasting(conflict.claimed_ago), conflict.claims);
+        concerns.push(format!(
+            "{} was also at {}, {who}, {ago} ago, claims: {claims} ({})",
+            conflict.address, conflict.mac, conflict.answer
+        ));
+    }
     concerns
 }
 
@@ -53,6 +64,14 @@ mod tests {
         host.peers[0].is_master = true;
         host.addresses[0].held = Some(false);
         host.addresses[0].removed_by_others = 2;
+        host.conflict = Some(ucarp_control::types::Conflict {
+            address: "10.0.0.100".into(),
+            mac: "02:00:00:00:00:09".into(),
+            peer: None,
+            claimed_ago: 5000,
+            claims: 7,
+            answer: "defend".into(),
+        });
         let concerns = super::of(&host);
         assert_eq!(
             concerns,
@@ -60,6 +79,7 @@ mod tests {
                 "10.0.0.3 advertises as MASTER too, 1m 30s ago",
                 "the address 10.0.0.100/24 is not there although this host is MASTER",
                 "the address 10.0.0.100/24 was removed by somebody else, times: 2",
+                "10.0.0.100 was also at 02:00:00:00:00:09, no known host of this group, 5s ago, claims: 7 (defend)",
             ]
         );
         let concerns = super::of(&fake::held());

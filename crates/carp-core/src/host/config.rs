@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
+use super::rivals::ConflictPolicy;
 use crate::auth::{AddressList, Key};
 use crate::election::{self, TieRule};
 use crate::node::LinkId;
@@ -59,6 +60,8 @@ pub struct Policy {
     pub hold_down: Option<HoldDown>,
     /// A MASTER announces its addresses at least so often; `None`: only after a takeover.
     pub refresh: Option<Duration>,
+    /// How other owners of its addresses are found; `None`: not at all.
+    pub conflict: Option<ConflictPolicy>,
     /// The virtual hosts that it moves together with.
     pub group: Option<GroupId>,
 }

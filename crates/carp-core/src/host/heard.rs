@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::net::IpAddr;
 
 use crate::election::Peer;
 use crate::time::Instant;
@@ -49,6 +50,16 @@ impl Senders {
     /// How many advertisements were believed.
     pub(super) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// When one was last believed.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.all.iter().map(|heard| heard.at).max()
+    }
+
+    /// Where they came from.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.all.iter().map(|heard| heard.peer.source)
     }
 
     /// The one that was heard last comes first.

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use super::{HostId, LinkId};
 use crate::election::{Peer, Reason, State};
-use crate::host::Doubt;
+use crate::host::{ConflictAnswer, Doubt, Rival};
 use crate::wire::advertisement::DIGEST_LEN;
 use crate::wire::frame::{Frame, Rejected};
 
@@ -18,6 +18,8 @@ pub enum Purpose {
     Goodbye,
     /// A gratuitous ARP.
     Announcement,
+    /// The question who has an address.
+    Probe,
 }
 
 impl fmt::Display for Purpose {
@@ -26,6 +28,7 @@ impl fmt::Display for Purpose {
             Self::Advertisement => "advertisement",
             Self::Goodbye => "goodbye advertisement",
             Self::Announcement => "gratuitous ARP",
+            Self::Probe => "question for an address",
         })
     }
 }
@@ -82,6 +85,13 @@ pub enum Notice {
     EqualPeer {
         /// The other one.
         peer: Peer,
+    },
+    /// Somebody who is not MASTER has one of the addresses.
+    AddressConflict {
+        /// Who.
+        rival: Rival,
+        /// What is done about it.
+        answer: ConflictAnswer,
     },
     /// It has taken over too often, and does not preempt for a while.
     Flapping,

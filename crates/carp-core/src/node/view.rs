@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{HostId, LinkState, Node};
 use crate::election::{Outlook, State};
-use crate::host::{Counters, Heard, VirtualHostConfig};
+use crate::host::{Counters, Heard, Rival, VirtualHostConfig};
 
 /// A virtual host, for those who ask.
 #[derive(Clone, Debug)]
@@ -23,6 +23,10 @@ pub struct View<'a> {
     pub believed: u64,
     /// How many were doubted.
     pub doubted: Counters,
+    /// Who else had one of its addresses, the last one.
+    pub rival: Option<Rival>,
+    /// How often anybody else claimed one.
+    pub claims: u64,
 }
 
 impl Node {

@@ -6,10 +6,12 @@ use super::{MacAddr, WireError, advertisement, ethernet, ipv4, ipv6};
 
 mod announce;
 mod buffer;
+mod possession;
 mod receive;
 
-pub use announce::{gratuitous_arp, unsolicited_na};
+pub use announce::{arp_probe, gratuitous_arp, neighbour_probe, unsolicited_na};
 pub use buffer::Frame;
+pub use possession::{Possession, possession};
 pub use receive::{Reason, Received, Rejected, Sender, parse, parse_routed};
 
 /// The group that IPv4 advertisements go to unless configured otherwise.

@@ -1,4 +1,5 @@
-//! Neighbour advertisements (ICMPv6 type 136, RFC 4861 4.4): what tells an IPv6 link that an address has moved.
+//! Neighbour advertisements (ICMPv6 type 136, RFC 4861 4.4): what tells an IPv6 link that an address has moved. And the
+//! solicitation (type 135, RFC 4861 4.3) that asks for one.
 
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
@@ -18,6 +19,7 @@ pub const HEADER_LEN: usize = 24;
 pub const HOP_LIMIT: u8 = 255;
 
 const KIND: u8 = 136;
+const SOLICITATION: u8 = 135;
 const OPTION_TARGET_LINK_LAYER: u8 = 2;
 /// Length in bytes of a link-layer address option on Ethernet: type, length, address (RFC 4861 4.6.1).
 const LINK_LAYER_OPTION_LEN: usize = 8;
@@ -125,6 +127,25 @@ fn split_option(rest: &[u8]) -> Result<(&[u8], &[u8]), WireError> {
 fn message_checksum(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> u16 {
     let len = u32::try_from(message.len()).expect("an IPv6 payload has a length of 16 bits");
     checksum::of(&[&checksum::pseudo_header(src, dst, len, PROTOCOL), message])
+}
+
+/// The group that a host with this address listens to (RFC 4291 2.7.1).
+#[must_use]
+pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = address.octets();
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]))
+}
+
+/// Writes a solicitation for `target` in a packet from `src` to `dst`, without the sender's link-layer address, which one
+/// from no address must not have.
+#[must_use]
+pub fn solicitation(target: Ipv6Addr, src: Ipv6Addr, dst: Ipv6Addr) -> [u8; HEADER_LEN] {
+    let mut out = [0; HEADER_LEN];
+    out[field::KIND] = SOLICITATION;
+    out[field::TARGET].copy_from_slice(&target.octets());
+    let checksum = message_checksum(src, dst, &out);
+    out[field::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+    out
 }
 
 /// The typed message.

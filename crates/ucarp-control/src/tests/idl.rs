@@ -249,6 +249,7 @@ fn structs_within_structs_are_as_defined() {
             "Contribution" => same::<crate::types::Contribution>(&interface.types, name, fields),
             "Check" => same::<Check>(&interface.types, name, fields),
             "Script" => same::<crate::types::Script>(&interface.types, name, fields),
+            "Conflict" => same::<crate::types::Conflict>(&interface.types, name, fields),
             "Timers" => same::<crate::types::Timers>(&interface.types, name, fields),
             "VirtualHost" => same::<crate::types::VirtualHost>(&interface.types, name, fields),
             "Event" => same::<Event>(&interface.types, name, fields),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, HoldDown, Policy};
+use carp_core::host::{Authentication, ConflictAnswer, ConflictPolicy, HoldDown, Policy};
 use carp_core::timing::Interval;
 use ucarp_sys::virtual_interface;
 
@@ -90,7 +90,16 @@ fn policy(host: &Merged<'_>) -> Policy {
         start_delay: host.duration(KeyId::StartDelay),
         hold_down: (!hold_down.length.is_zero()).then_some(hold_down),
         refresh: (!refresh.is_zero()).then_some(refresh),
+        conflict: Some(ConflictPolicy { answer: conflict_answer(host), probes: true }),
         group: None,
+    }
+}
+
+fn conflict_answer(host: &Merged<'_>) -> ConflictAnswer {
+    match host.choice(KeyId::Conflict) {
+        "yield" => ConflictAnswer::Yield,
+        "report" => ConflictAnswer::Report,
+        _ => ConflictAnswer::Defend,
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Policy};
+use carp_core::host::{Authentication, ConflictAnswer, Policy};
 
 use super::effect::Shape;
 use super::secret::Secret;
@@ -132,6 +132,7 @@ fn value(host: &HostSettings, secret: &Secret, id: KeyId) -> Shown {
         | KeyId::HoldDownAfter
         | KeyId::HoldDownWindow
         | KeyId::Refresh
+        | KeyId::Conflict
         | KeyId::RankedDemotion
         | KeyId::DemotionCounter => return policy(&host.policy, id),
         KeyId::LinkLocalDigest => string(if host.dialect.link_local_in_digest { "include" } else { "omit" }),
@@ -152,6 +153,11 @@ fn policy(policy: &Policy, id: KeyId) -> Shown {
         (KeyId::HoldDownAfter, Some(hold_down)) => hold_down.takeovers.to_string(),
         (KeyId::HoldDownWindow, Some(hold_down)) => time(hold_down.window),
         (KeyId::Refresh, _) => time(policy.refresh.unwrap_or_default()),
+        (KeyId::Conflict, _) => string(match policy.conflict.map(|conflict| conflict.answer) {
+            Some(ConflictAnswer::Yield) => "yield",
+            Some(ConflictAnswer::Report) => "report",
+            Some(ConflictAnswer::Defend) | None => "defend",
+        }),
         (KeyId::RankedDemotion, _) => policy.ranked_demotion.to_string(),
         (KeyId::DemotionCounter, _) => policy.demotion_byte.to_string(),
         _ => return Shown::Remark("none"),

@@ -239,6 +239,7 @@ pub enum KeyId {
     HoldDownAfter,
     HoldDownWindow,
     Refresh,
+    Conflict,
     Penalty,
     RankedDemotion,
     DemotionCounter,
@@ -410,6 +411,13 @@ pub const KEYS: &[KeySpec] = &[
     .or("\"1m\""),
     key(KeyId::Refresh, "refresh", A_DAY, "announce the addresses of a MASTER at least so often, or 0s: never")
         .or("\"1m\""),
+    key(
+        KeyId::Conflict,
+        "conflict",
+        Kind::Choice(&["defend", "yield", "report"]),
+        "what to do when another machine has one of the addresses",
+    )
+    .or("\"defend\""),
     key(
         KeyId::Penalty,
         "penalty",

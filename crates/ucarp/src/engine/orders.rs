@@ -59,6 +59,10 @@ impl Engine {
             }
             Order::Link { link, name, state } => self.link_is(link, name, state),
             Order::Port { link, sockets } => self.port_is(link, sockets, descriptors),
+            Order::Hear { link, index, ear } => {
+                let link = self.links.entry(link).or_insert_with(|| Link::new(LinkState::Gone));
+                link.ears.open(ear, index, descriptors);
+            }
             Order::Keep { link } => {
                 if let Some(port) = self.links.get_mut(&link).and_then(|link| link.port.as_mut()) {
                     port.keep(descriptors);
@@ -145,15 +149,14 @@ impl Engine {
     }
 
     fn link_is(&mut self, link: LinkId, name: String, state: LinkState) {
-        let known = self.links.entry(link).or_insert_with(|| Link { name: String::new(), state, port: None });
+        let known = self.links.entry(link).or_insert_with(|| Link::new(state));
         known.name = name;
         known.state = state;
         self.node.handle_link(now(), link, state);
     }
 
     fn port_is(&mut self, link: LinkId, sockets: Sockets, descriptors: Vec<OwnedFd>) {
-        let known =
-            self.links.entry(link).or_insert_with(|| Link { name: String::new(), state: LinkState::Gone, port: None });
+        let known = self.links.entry(link).or_insert_with(|| Link::new(LinkState::Gone));
         known.port = Port::new(sockets, descriptors);
     }
 

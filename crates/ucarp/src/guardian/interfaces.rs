@@ -17,7 +17,7 @@ use ucarp_sys::monitor::{Event, Monitor, Requester};
 use super::hosts::Hosted;
 use super::{Guardian, RETRY, link_id, now};
 use crate::interface::{Needs, Port};
-use crate::protocol::{HostNumber, Order, Sockets};
+use crate::protocol::{Ear, HostNumber, Order, Sockets};
 use crate::scripts::Action;
 
 /// The least time between two looks at all addresses.
@@ -159,12 +159,17 @@ impl Guardian {
         }
         let Some(port) = interface.port() else {
             self.child.order(&Order::Port { link, sockets: Sockets::default() });
+            self.child.order(&Order::Hear { link, index: 0, ear: Ear::Owners });
             return;
         };
-        let copied = port.sockets_to_share().and_then(|sockets| Ok((sockets, port.memberships_to_share()?)));
+        let copied = port
+            .sockets_to_share()
+            .and_then(|sockets| Ok((sockets, port.owners_to_share()?, port.memberships_to_share()?)));
         match copied {
-            Ok(((sockets, descriptors), memberships)) => {
+            Ok(((sockets, descriptors), owners, memberships)) => {
+                let index = sockets.index;
                 self.child.order_with(&Order::Port { link, sockets }, descriptors);
+                self.child.order_with(&Order::Hear { link, index, ear: Ear::Owners }, owners);
                 let mut memberships = memberships.into_iter().peekable();
                 while memberships.peek().is_some() {
                     self.child.order_with(&Order::Keep { link }, memberships.by_ref().take(MOST_FDS).collect());

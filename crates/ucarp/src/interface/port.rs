@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ucarp_sys::filter::{self, VhidSet};
+use ucarp_sys::filter::{self, Program, VhidSet};
 use ucarp_sys::membership::Membership;
 use ucarp_sys::packet::{Family, Options, PacketSocket};
 use ucarp_sys::raw::RawSocket;
@@ -21,12 +21,17 @@ use crate::protocol;
 /// heard before anything is decided.
 const WAITING_BYTES: u32 = 3 << 19;
 
+/// As [`WAITING_BYTES`], for those who say that a virtual address is theirs: what does not fit is said again.
+const OWNERS_BYTES: u32 = 64 << 10;
+
 /// The sockets on one link.
 pub struct Port {
     index: u32,
     needs: Needs,
     v4: Option<PacketSocket>,
     v6: Option<PacketSocket>,
+    /// They hear who says that a virtual address is its own, by ARP and by neighbour advertisements.
+    owners: [Option<PacketSocket>; 2],
     memberships: BTreeMap<IpAddr, Membership>,
     unicast_v4: Option<RawSocket>,
     unicast_v6: Option<RawSocket>,
@@ -49,6 +54,7 @@ impl Port {
             needs: Needs::default(),
             v4,
             v6,
+            owners: [None, None],
             memberships,
             unicast_v4: None,
             unicast_v6: None,
@@ -75,6 +81,13 @@ impl Port {
         }
         adapt_socket(&mut self.v4, self.index, Family::Ipv4, (&self.needs.v4, &needs.v4), needs.fixed)?;
         adapt_socket(&mut self.v6, self.index, Family::Ipv6, (&self.needs.v6, &needs.v6), needs.fixed)?;
+        let (before, [arp, neighbours]) = (&self.needs, &mut self.owners);
+        let owned = |needs: &Needs| filter::possessions_v4(needs.owned_v4.iter().copied());
+        let change = (needs.owned_v4 != before.owned_v4).then(|| (needs.owned_v4.is_empty(), owned(needs)));
+        adapt_owners(arp, self.index, Family::Arp, change, needs.fixed)?;
+        let owned = |needs: &Needs| filter::possessions_v6(needs.owned_v6.iter().copied());
+        let change = (needs.owned_v6 != before.owned_v6).then(|| (needs.owned_v6.is_empty(), owned(needs)));
+        adapt_owners(neighbours, self.index, Family::Ipv6, change, needs.fixed)?;
         self.memberships.retain(|group, _| needs.groups.contains(group));
         for group in &needs.groups {
             if !self.memberships.contains_key(group) {
@@ -115,6 +128,15 @@ impl Port {
         let raw = self.unicast_v4.iter().chain(&self.unicast_v6).map(|socket| socket.as_fd().try_clone_to_owned());
         let copies = packet.chain(raw).collect::<io::Result<_>>()?;
         Ok((sockets, copies))
+    }
+
+    /// Copies of the sockets that hear who has a virtual address.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    pub fn owners_to_share(&self) -> io::Result<Vec<OwnedFd>> {
+        self.owners.iter().flatten().map(PacketSocket::share).collect()
     }
 
     /// Copies of all memberships.
@@ -168,6 +190,26 @@ fn adapt_socket(
     } else {
         let options = Options { family, lock_filter: fixed, receive_buffer_bytes: Some(WAITING_BYTES) };
         *socket = Some(PacketSocket::open_with(index, &filter(), &options)?);
+    }
+    Ok(())
+}
+
+/// `change` is what is heard from now on, if that is not what it was: nothing, or what the filter lets pass.
+fn adapt_owners(
+    socket: &mut Option<PacketSocket>,
+    index: u32,
+    family: Family,
+    change: Option<(bool, Program)>,
+    fixed: bool,
+) -> io::Result<()> {
+    match (change, &socket) {
+        (None, _) => {}
+        (Some((true, _)), _) => *socket = None,
+        (Some((false, filter)), Some(socket)) => socket.replace_filter(&filter)?,
+        (Some((false, filter)), None) => {
+            let options = Options { family, lock_filter: fixed, receive_buffer_bytes: Some(OWNERS_BYTES) };
+            *socket = Some(PacketSocket::open_with(index, &filter, &options)?);
+        }
     }
     Ok(())
 }

@@ -4,21 +4,23 @@
 mod check;
 mod config;
 mod control;
+mod link;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use carp_core::election::{Bar, State};
 use carp_core::host::Local;
-use carp_core::node::{Command, LinkId, LinkState};
+use carp_core::node::{Command, LinkId};
 use carp_core::time::Instant;
 use carp_core::wire::MacAddr;
 use log::Level;
 
 use check::{check, put_check};
 use config::{config, put_config};
+use link::{put_sockets, put_state, sockets, state};
 
-use super::{HostNumber, LONGEST_GOODBYE, LONGEST_LINE, Order, Profile, Report, Sockets};
+use super::{Ear, HostNumber, LONGEST_GOODBYE, LONGEST_LINE, Order, Profile, Report};
 
 /// A datagram that the other process does not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -243,6 +245,7 @@ pub(super) const COMMANDS: [Command; 12] = [
     Command::Announce,
 ];
 const BARS: [Bar; 5] = [Bar::Held, Bar::CheckFailed, Bar::Group, Bar::AddressConflict, Bar::Rehearsal];
+const EARS: [Ear; 1] = [Ear::Owners];
 const LEVELS: [Level; 5] = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
 
 /// The number of a thing among all of its kind.
@@ -307,23 +310,12 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.octet(4);
             writer.number(link.0);
             writer.text(name);
-            match state {
-                LinkState::Gone => writer.octet(0),
-                LinkState::Down => writer.octet(1),
-                LinkState::NoCarrier => writer.octet(2),
-                LinkState::Up(mac) => {
-                    writer.octet(3);
-                    writer.mac(*mac);
-                }
-            }
+            put_state(writer, *state);
         }
         Order::Port { link, sockets } => {
             writer.octet(5);
             writer.number(link.0);
-            writer.number(sockets.index);
-            for present in [sockets.v4, sockets.v6, sockets.unicast_v4, sockets.unicast_v6] {
-                writer.flag(present);
-            }
+            put_sockets(writer, sockets);
         }
         Order::Keep { link } => {
             writer.octet(6);
@@ -363,6 +355,12 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.octet(14);
             writer.text(name);
         }
+        Order::Hear { link, index, ear } => {
+            writer.octet(16);
+            writer.number(link.0);
+            writer.number(*index);
+            writer.octet(place(&EARS, ear));
+        }
         Order::Control(told) => control::put_told(writer, told),
     }
 }
@@ -380,21 +378,9 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
         3 => Order::Local { host: reader.host()?, local: local(reader)? },
         4 => {
             let (link, name) = (reader.link()?, reader.text()?);
-            let state = match reader.octet("state of a link")? {
-                0 => LinkState::Gone,
-                1 => LinkState::Down,
-                2 => LinkState::NoCarrier,
-                3 => LinkState::Up(reader.mac()?),
-                _ => return Err(reader.malformed("state of a link")),
-            };
-            Order::Link { link, name, state }
+            Order::Link { link, name, state: state(reader)? }
         }
-        5 => {
-            let (link, index) = (reader.link()?, reader.number()?);
-            let (v4, v6) = (reader.flag()?, reader.flag()?);
-            let (unicast_v4, unicast_v6) = (reader.flag()?, reader.flag()?);
-            Order::Port { link, sockets: Sockets { index, v4, v6, unicast_v4, unicast_v6 } }
-        }
+        5 => Order::Port { link: reader.link()?, sockets: sockets(reader)? },
         6 => Order::Keep { link: reader.link()? },
         7 => Order::Command { host: reader.host()?, command: reader.choice(&COMMANDS, "command")? },
         8 => Order::Missing { host: reader.host()? },
@@ -410,6 +396,7 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
         }
         13 => Order::Check(check(reader)?),
         14 => Order::ForgetCheck { name: reader.text()? },
+        16 => Order::Hear { link: reader.link()?, index: reader.number()?, ear: reader.choice(&EARS, "ear")? },
         control::ORDER => Order::Control(control::told(reader)?),
         _ => return Err(reader.malformed("order")),
     })

@@ -2,7 +2,9 @@ use std::net::Ipv6Addr;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Credentials, GroupId, HoldDown, MacMode, Policy, Transport};
+use carp_core::host::{
+    Authentication, ConflictAnswer, ConflictPolicy, Credentials, GroupId, HoldDown, MacMode, Policy, Transport,
+};
 use carp_core::timing::Interval;
 use carp_core::wire::MacAddr;
 
@@ -48,6 +50,7 @@ fn config(transport: Transport) -> Box<VirtualHostConfig> {
                 length: Duration::from_secs(300),
             }),
             refresh: Some(Duration::from_secs(60)),
+            conflict: Some(ConflictPolicy { answer: ConflictAnswer::Yield, probes: true }),
             group: Some(GroupId(3)),
         },
     })
@@ -128,6 +131,7 @@ fn orders() -> Vec<Order> {
             link: LINK,
             sockets: Sockets { index: 2, v4: true, v6: false, unicast_v4: true, unicast_v6: false },
         },
+        Order::Hear { link: LINK, index: 2, ear: Ear::Owners },
         Order::Keep { link: LINK },
         Order::Missing { host: HOST },
         Order::TellStates,

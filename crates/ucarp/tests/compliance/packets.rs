@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use carp_core::wire::{checksum, frame};
+use carp_core::wire::{MacAddr, checksum, frame};
 use netlab::{Line, Signal, now};
 
 use crate::harness::{
-    Forger, Group, Node, Program, SOON, between, correct_checksums, correct_ip_checksum, differs, later, pairs,
+    Forger, Group, Node, Program, SOON, VIP, between, correct_checksums, correct_ip_checksum, differs, later, pairs,
     programs, wait_until_time,
 };
 
@@ -211,6 +211,25 @@ fn an_own_advertisement_that_comes_back_changes_nothing() {
         let told = said.iter().any(|line| line.contains("An advertisement of our own came back"));
         differs("L12", program, &told, &false, &true);
         assert!(said.len() <= 1, "{said:?}");
+    }
+}
+
+#[test]
+fn another_machine_with_the_address_changes_nothing() {
+    for program in programs() {
+        let group = Group::new();
+        let node = settled_master(&group, program);
+        let claim = frame::gratuitous_arp(MacAddr([2, 0, 0, 0, 0, 9]), VIP);
+        let since = now();
+        stays_calm(&group, &node, || group.lab.inject(&claim).unwrap());
+        // UCARP had two seconds.
+        let limit = if program == Program::Ours { SOON } else { Duration::ZERO };
+        let told = netlab::wait_until(limit, || node.has_said("Address conflict: "));
+        differs("L13", program, &told, &false, &true);
+        let arp = |frame: &netlab::Frame| frame.at >= since && frame.bytes[12..14] == [0x08, 0x06];
+        let from_node = |frame: &netlab::Frame| &*frame.port == node.host.name() && frame.bytes[28..32] == [0; 4];
+        let asked = group.tap.frames().iter().filter(|frame| arp(frame) && from_node(frame)).count();
+        assert_eq!(asked, 0, "it asks nobody");
     }
 }
 

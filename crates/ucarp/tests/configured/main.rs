@@ -10,6 +10,7 @@ mod authentication;
 mod bad_world;
 mod checking;
 mod checks;
+mod conflicts;
 mod control;
 mod crashes;
 mod families;

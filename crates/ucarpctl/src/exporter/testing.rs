@@ -61,6 +61,7 @@ pub(super) fn virtual_host(state: State) -> VirtualHost {
         peers: Vec::new(),
         checks: Vec::new(),
         script: None,
+        conflict: None,
         counters: BTreeMap::new(),
     }
 }

@@ -228,6 +228,7 @@ pub(crate) fn virtual_host(name: &str, vhid: u8, state: State) -> VirtualHost {
         }],
         checks: Vec::new(),
         script: None,
+        conflict: None,
         counters: [("ipackets".to_owned(), 7_211), ("opackets".to_owned(), 3)].into(),
     }
 }

@@ -239,6 +239,7 @@ pub fn master() -> VirtualHost {
         }],
         checks: Vec::new(),
         script: None,
+        conflict: None,
         counters: BTreeMap::from([("ipackets".into(), 1234), ("opackets".into(), 91), ("badauth".into(), 0)]),
     }
 }

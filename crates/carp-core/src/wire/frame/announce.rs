@@ -1,4 +1,5 @@
-//! Gratuitous ARP and unsolicited neighbour advertisements: how clients and switches learn that an address is here.
+//! Gratuitous ARP and unsolicited neighbour advertisements: how clients and switches learn that an address is here. And the
+//! question who has an address, which says nothing about one's own.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -41,4 +42,37 @@ pub fn unsolicited_na(mac: MacAddr, address: Ipv6Addr, router: bool) -> Frame {
     let ethernet =
         ethernet::Repr { dst: super::multicast_mac(ALL_NODES.into()), src: mac, ethertype: ethernet::EtherType::Ipv6 };
     Frame::of(&[&ethernet.emit(), &ip.emit(), &advertisement])
+}
+
+/// Asks who has `address` without saying that anybody else does (RFC 5227 2.1.1): the sender's own address is left out.
+#[must_use]
+pub fn arp_probe(mac: MacAddr, address: Ipv4Addr) -> Frame {
+    let ethernet = ethernet::Repr { dst: MacAddr::BROADCAST, src: mac, ethertype: ethernet::EtherType::Arp };
+    let arp = arp::Repr {
+        operation: arp::Operation::Request,
+        sender_mac: mac,
+        sender_ip: Ipv4Addr::UNSPECIFIED,
+        target_mac: MacAddr([0; 6]),
+        target_ip: address,
+    };
+    Frame::of(&[&ethernet.emit(), &arp.emit()])
+}
+
+/// Asks who has `address` as duplicate address detection does (RFC 4862 5.4.2), from no address of its own, so that the
+/// answer goes to all nodes.
+#[must_use]
+pub fn neighbour_probe(mac: MacAddr, address: Ipv6Addr) -> Frame {
+    let group = ndp::solicited_node(address);
+    let question = ndp::solicitation(address, Ipv6Addr::UNSPECIFIED, group);
+    let ip = ipv6::Repr {
+        traffic_class: 0,
+        next_header: ndp::PROTOCOL,
+        hop_limit: ndp::HOP_LIMIT,
+        src: Ipv6Addr::UNSPECIFIED,
+        dst: group,
+        payload_len: u16::try_from(question.len()).expect("the message has 24 bytes"),
+    };
+    let dst = super::multicast_mac(group.into());
+    let ethernet = ethernet::Repr { dst, src: mac, ethertype: ethernet::EtherType::Ipv6 };
+    Frame::of(&[&ethernet.emit(), &ip.emit(), &question])
 }

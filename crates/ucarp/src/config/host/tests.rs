@@ -60,6 +60,7 @@ fn the_smallest_virtual_host_has_the_tables_defaults() {
                 length: Duration::from_secs(300),
             }),
             refresh: Some(Duration::from_secs(60)),
+            conflict: Some(ConflictPolicy { answer: ConflictAnswer::Defend, probes: true }),
             ..Policy::default()
         },
         penalty: Duration::from_secs(30),
@@ -124,6 +125,11 @@ fn every_key_sets_its_own_setting() {
     changed("penalty = \"0s\"", &|host| host.penalty = Duration::ZERO);
     changed("refresh = \"0s\"", &|host| host.policy.refresh = None);
     changed("refresh = \"5m\"", &|host| host.policy.refresh = Some(Duration::from_secs(300)));
+    for (word, answer) in [("yield", ConflictAnswer::Yield), ("report", ConflictAnswer::Report)] {
+        changed(&format!("conflict = \"{word}\""), &|host| {
+            host.policy.conflict = Some(ConflictPolicy { answer, probes: true });
+        });
+    }
     changed("ranked-demotion = true", &|host| host.policy.ranked_demotion = true);
     changed("demotion-counter = true", &|host| host.policy.demotion_byte = true);
     changed("ignore-carrier = true", &|host| host.ignore_carrier = true);

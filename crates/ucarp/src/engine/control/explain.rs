@@ -10,6 +10,7 @@ use ucarp_control::types::{Explanation, State};
 use super::show::is_master;
 use crate::engine::Engine;
 use crate::protocol::HostNumber;
+use crate::report;
 
 /// What an explanation is made of.
 struct Case<'a> {
@@ -144,6 +145,10 @@ impl Case<'_> {
         if let Some(equal) = self.view.heard.iter().find(|heard| heard.peer.interval == self.own) {
             let source = equal.peer.source;
             all.push(format!("{source} has the same rank, so addresses decide: give each host its own advskew"));
+        }
+        if let Some(rival) = &self.view.rival {
+            let (who, ago) = (report::rival(rival), self.ago(rival.at));
+            all.push(format!("{} was also at {who}, {ago} ago, claims: {}", rival.address, rival.claims));
         }
         let doubted = self.view.doubted;
         for (count, what) in [

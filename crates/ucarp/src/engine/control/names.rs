@@ -34,6 +34,7 @@ pub(in crate::engine) struct Counts {
     pub(super) sent: u64,
     pub(super) goodbyes: u64,
     pub(super) announcements: u64,
+    pub(super) probes: u64,
     pub(super) send_errors: u64,
     pub(super) preempted: u64,
     pub(super) bad_ttl: u64,
@@ -54,6 +55,7 @@ impl Counts {
             Purpose::Advertisement => &mut self.sent,
             Purpose::Goodbye => &mut self.goodbyes,
             Purpose::Announcement => &mut self.announcements,
+            Purpose::Probe => &mut self.probes,
         };
         *count += 1;
     }
@@ -96,6 +98,7 @@ fn notice_cause(notice: &Notice) -> &'static str {
         Notice::EqualPeer { .. } => "equal-peer",
         Notice::UcarpWithoutAdvbase { .. } => "ucarp-without-advbase",
         Notice::DeafPeer { .. } => "deaf-peer",
+        Notice::AddressConflict { .. } => "address-conflict",
         Notice::Flapping => "flapping",
     }
 }

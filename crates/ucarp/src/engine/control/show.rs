@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use carp_core::election::{self, Bar};
-use carp_core::host::{Authentication, Heard, MacMode, Transport, VirtualHostConfig};
+use carp_core::host::{Authentication, ConflictAnswer, Heard, MacMode, Transport, VirtualHostConfig};
 use carp_core::node::{LinkState, View};
 use carp_core::time::Instant;
 use carp_core::timing::Interval;
-use ucarp_control::types::{Address, Check, Contribution, Daemon, Event, Peer, Script, State, Timers, VirtualHost};
+use ucarp_control::types::{
+    Address, Check, Conflict, Contribution, Daemon, Event, Peer, Script, State, Timers, VirtualHost,
+};
 
 use super::history::{self, What, wall_clock};
 use super::names::Record;
@@ -119,6 +121,7 @@ impl Engine {
             peers,
             checks: self.checks_of(host).map(|status| check(now, status)).collect(),
             script,
+            conflict: conflict(now, &view),
             counters: counters(&view, record),
         }
     }
@@ -209,6 +212,22 @@ fn script(facts: ScriptFacts) -> Script {
     Script { action: action.into(), started_ago: millis(facts.started_ago), took, outcome }
 }
 
+/// Longer ago a conflict is of no interest any more.
+const LAST_CONFLICT: Duration = Duration::from_secs(3600);
+
+fn conflict(now: Instant, view: &View<'_>) -> Option<Conflict> {
+    let rival = view.rival.filter(|rival| now - rival.at <= LAST_CONFLICT)?;
+    let answer = view.config.policy.conflict.map_or(ConflictAnswer::Report, |conflict| conflict.answer);
+    Some(Conflict {
+        address: rival.address.to_string(),
+        mac: rival.mac.to_string(),
+        peer: rival.peer.map(|peer| peer.to_string()),
+        claimed_ago: millis(now - rival.at),
+        claims: rival.claims,
+        answer: words::answer(answer).into(),
+    })
+}
+
 fn transport(transport: &Transport) -> &'static str {
     match transport {
         Transport::Multicast { broadcast: false, .. } => "multicast",
@@ -244,6 +263,8 @@ fn counters(view: &View<'_>, record: &Record) -> BTreeMap<String, u64> {
         ("opackets", counts.sent + counts.goodbyes),
         ("goodbyes", counts.goodbyes),
         ("announcements", counts.announcements),
+        ("probes", counts.probes),
+        ("conflicts", view.claims),
         ("send_errors", counts.send_errors),
         ("preempt", counts.preempted),
         ("replayed", doubted.replayed),

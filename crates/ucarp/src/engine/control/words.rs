@@ -1,6 +1,7 @@
 //! How reasons and states are named.
 
 use carp_core::election::{self, Bar, Reason};
+use carp_core::host::ConflictAnswer;
 use ucarp_control::types::{CheckState, State};
 
 use crate::protocol;
@@ -37,6 +38,15 @@ pub(super) fn bar_word(bar: Bar) -> &'static str {
         Bar::Group => "group",
         Bar::AddressConflict => "address-conflict",
         Bar::Rehearsal => "rehearsal",
+    }
+}
+
+/// What is done about another owner of an address.
+pub(super) fn answer(answer: ConflictAnswer) -> &'static str {
+    match answer {
+        ConflictAnswer::Defend => "defend",
+        ConflictAnswer::Yield => "yield",
+        ConflictAnswer::Report => "report",
     }
 }
 

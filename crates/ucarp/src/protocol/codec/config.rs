@@ -4,12 +4,16 @@ use std::net::IpAddr;
 
 use carp_core::auth::{AddressList, Key};
 use carp_core::election::TieRule;
-use carp_core::host::{Authentication, Credentials, GroupId, HoldDown, MacMode, Policy, Transport, VirtualHostConfig};
+use carp_core::host::{
+    Authentication, ConflictAnswer, ConflictPolicy, Credentials, GroupId, HoldDown, MacMode, Policy, Transport,
+    VirtualHostConfig,
+};
 use carp_core::timing::Interval;
 
 use super::{Malformed, Reader, Writer, local, place, put_local};
 
 const AUTHENTICATIONS: [Authentication; 3] = [Authentication::Classic, Authentication::Observe, Authentication::Strict];
+const ANSWERS: [ConflictAnswer; 3] = [ConflictAnswer::Defend, ConflictAnswer::Yield, ConflictAnswer::Report];
 const TIES: [TieRule; 3] = [TieRule::UcarpLittleEndian, TieRule::Numeric, TieRule::Kernel];
 
 pub(super) fn put_config(writer: &mut Writer, config: &VirtualHostConfig) {
@@ -56,6 +60,10 @@ fn put_policy(writer: &mut Writer, policy: &Policy) {
         writer.nanos(hold_down.length);
     });
     writer.option(policy.refresh, Writer::nanos);
+    writer.option(policy.conflict, |writer, conflict| {
+        writer.octet(place(&ANSWERS, &conflict.answer));
+        writer.flag(conflict.probes);
+    });
     writer.option(policy.group, |writer, group| writer.number(group.0));
 }
 
@@ -70,6 +78,9 @@ fn policy(reader: &mut Reader<'_>) -> Result<Policy, Malformed> {
             Ok(HoldDown { takeovers, window: reader.duration()?, length: reader.duration()? })
         })?,
         refresh: reader.option(Reader::duration)?,
+        conflict: reader.option(|reader| {
+            Ok(ConflictPolicy { answer: reader.choice(&ANSWERS, "answer")?, probes: reader.flag()? })
+        })?,
         group: reader.option(|reader| reader.number().map(GroupId))?,
     })
 }

@@ -1,82 +1,116 @@
-//! Figures, taken in a laboratory of network namespaces. Here: what a client sees of a failover, ours and Debian's `ucarp`
-//! side by side. [`core`]: what the core does for an advertisement. [`flood`]: what forged packets do. [`scale`]: what many
-//! virtual hosts cost.
+//! Figures, taken in a laboratory of network namespaces, beside Debian's `ucarp` and `keepalived`. `cargo xtask bench` takes
+//! all of them and writes `docs/benchmarks.md` with its plots. [`PARTS`] has what can be measured alone; each part keeps its
+//! figures in a file, and the document is made from these files.
 
 pub(crate) mod core;
-pub(crate) mod flood;
-pub(crate) mod scale;
-mod scene;
-mod table;
+mod document;
+mod error;
+mod flood;
+mod group;
+mod markdown;
+mod options;
+mod outage;
+mod plot;
+mod progress;
+mod record;
+mod scale;
+mod statistics;
+mod takeover;
+mod targets;
+mod time;
+mod usage;
+mod wire;
+mod workshop;
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use rustix::thread::CapabilitySet;
 
 use crate::cargo;
-use crate::debian;
-use scene::{Event, Phases, Setup};
-use table::Table;
+pub(crate) use error::Error;
+use error::system;
+use options::{Options, USAGE};
+use record::Record;
+use workshop::Workshop;
 
-const DEFAULT_RUNS: usize = 3;
-const MOST_RUNS: usize = 100;
-/// What a run is assumed to take before one has been seen.
-const FIRST_GUESS: Duration = Duration::from_secs(10);
+/// Takes the figures of a part.
+type Measure = fn(&Workshop, &Options, &mut Record) -> Result<(), Error>;
 
-/// Why there is no result.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("{0:?} is not understood: `cargo xtask bench failover [--runs N]`, with N from 1 to {MOST_RUNS}")]
-    Usage(String),
-    #[error("there is no ucarp to compare with: as root, run `apt-get install ucarp`")]
-    NoOriginal,
-    #[error("the programs cannot be built")]
-    Build,
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Lab(#[from] netlab::Error),
-    #[error("{event}, {program}: {what} did not happen within {within:?}; the last lines were:\n{output}")]
-    Late { event: Event, program: &'static str, what: &'static str, within: Duration, output: String },
-}
+/// What can be measured, in the order in which it is, the shortest first.
+const PARTS: [(&str, Measure); 6] = [
+    ("core", core::take),
+    ("timeline", outage::timeline::measure),
+    ("takeover", takeover::measure),
+    ("flood", flood::measure),
+    ("scale", scale::measure),
+    ("outage", outage::measure),
+];
+/// Not a part: the document is written after every part, and this is for writing it alone.
+const DOCUMENT: &str = "document";
 
-/// A daemon to measure.
-#[derive(Debug)]
-struct Contender {
-    name: &'static str,
-    program: PathBuf,
-}
-
-/// Measures every event `--runs` times with both daemons in turn and prints the table.
-pub(crate) fn failover(options: &[&str]) -> Result<bool, Error> {
-    let runs = parse_runs(options)?;
-    let original = debian::find("ucarp").ok_or(Error::NoOriginal)?;
-    if !cargo::build(&["--release", "-p", "ucarp"])? || !cargo::build(&["-p", "netlab", "--bin", "ucarp-demo"])? {
-        return Err(Error::Build);
+/// Measures the parts that are named, or all, and writes the document. Whether all could be measured; figures of a part that
+/// failed on its way are kept.
+pub(crate) fn run(words: &[&str]) -> Result<bool, Error> {
+    let (names, options) = Options::parse(words)?;
+    let parts = choose(&names)?;
+    let directory = if options.quick { quick_directory()? } else { cargo::workspace().join("docs") };
+    let mut is_good = true;
+    if !parts.is_empty() {
+        let workshop = Workshop::open()?;
+        get_rights().map_err(system("becoming root in a namespace"))?;
+        for (name, measure) in parts {
+            eprintln!("== {name}");
+            if let Err(error) = measure_part(&workshop, &options, &directory, name, measure) {
+                eprintln!("\nerror: {name}: {error}");
+                is_good = false;
+            }
+        }
     }
-    let ours = cargo::target()?.join("release/ucarp");
-    let heading = heading(&ours, runs)?;
-    let contenders = [Contender { name: "ours", program: ours }, Contender { name: "ucarp", program: original }];
-    let setup = Setup::new(make_scripts()?);
-    get_rights()?;
-    let table = measure_all(&setup, &contenders, runs)?;
-    println!("\n{heading}\n\n{table}");
-    Ok(true)
+    document::write(&directory)?;
+    println!("{}", directory.join(document::FILE).display());
+    Ok(is_good)
 }
 
-fn parse_runs(options: &[&str]) -> Result<usize, Error> {
-    let usage = || Error::Usage(options.join(" "));
-    let number = match options {
-        [] => return Ok(DEFAULT_RUNS),
-        ["--runs", number] => number,
-        [option] => option.strip_prefix("--runs=").ok_or_else(usage)?,
-        _ => return Err(usage()),
+fn choose(names: &[&str]) -> Result<Vec<(&'static str, Measure)>, Error> {
+    if names.is_empty() {
+        return Ok(PARTS.to_vec());
+    }
+    let parts = names.iter().filter(|name| **name != DOCUMENT).map(|name| {
+        let part = PARTS.into_iter().find(|(part, _)| part == name);
+        part.ok_or_else(|| Error::Usage { word: (*name).to_owned(), remedy: USAGE })
+    });
+    parts.collect()
+}
+
+fn measure_part(
+    workshop: &Workshop,
+    options: &Options,
+    directory: &Path,
+    name: &str,
+    measure: Measure,
+) -> Result<(), Error> {
+    let (files, of) = (directory.join(document::DIRECTORY), workshop.versions());
+    let mut record = match Record::load(&files, name)? {
+        Some(old) if options.add && old.of != of => {
+            let path = files.join(format!("{name}.json"));
+            return Err(Error::OtherRecord { path, theirs: old.of, ours: of });
+        }
+        Some(old) if options.add => old,
+        _ => Record::new(&files, name, &of),
     };
-    number.parse().ok().filter(|runs| (1..=MOST_RUNS).contains(runs)).ok_or_else(usage)
+    measure(workshop, options, &mut record)?;
+    record.save()
+}
+
+/// Where figures go that are not for the document: a copy of it that shows what it would be.
+fn quick_directory() -> Result<PathBuf, Error> {
+    let target = cargo::target().map_err(system("finding the target directory"))?;
+    let directory = target.join("bench-quick");
+    let (from, to) = (cargo::workspace().join("docs").join(document::FILE), directory.join(document::FILE));
+    let copy = || std::fs::create_dir_all(&directory).and_then(|()| std::fs::copy(from, to));
+    copy().map_err(system("copying the document"))?;
+    Ok(directory)
 }
 
 /// A user other than root makes the laboratory in a user namespace. It must be done before any thread is started.
@@ -87,101 +121,16 @@ fn get_rights() -> io::Result<()> {
     netlab::become_root_in_user_namespace()
 }
 
-fn heading(ours: &Path, runs: usize) -> io::Result<String> {
-    let version = Command::new(ours).arg("--version").output()?.stdout;
-    let ours = String::from_utf8_lossy(&version);
-    let original = debian::version("ucarp").unwrap_or_else(|| "of unknown version".to_owned());
-    let first_line = ours.lines().next().unwrap_or("ucarp of unknown version");
-    Ok(format!(
-        "Outage seen by a client, {runs} runs each: ours is {first_line}, the other is Debian's ucarp {original}."
-    ))
-}
-
-/// The scripts and the password of all runs: the demo's program knows what a script has to do.
-fn make_scripts() -> io::Result<PathBuf> {
-    let target = cargo::target()?;
-    let directory = target.join("bench");
-    fs::create_dir_all(&directory)?;
-    for name in [scene::UP_SCRIPT, scene::DOWN_SCRIPT] {
-        let link = directory.join(name);
-        match fs::remove_file(&link) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => symlink(target.join("debug/ucarp-demo"), link)?,
-        }
-    }
-    let password = directory.join(scene::PASSWORD_FILE);
-    fs::write(&password, "benchmark\n")?;
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
-    Ok(directory)
-}
-
-/// One daemon after the other in every step, so that what the machine does meanwhile meets both.
-fn measure_all(setup: &Setup, contenders: &[Contender; 2], runs: usize) -> Result<Table, Error> {
-    let mut table = Table::default();
-    let started = Instant::now();
-    let all = runs * Event::ALL.len() * contenders.len();
-    let mut done = 0;
-    for run in 0..runs {
-        for event in Event::ALL {
-            for (column, contender) in contenders.iter().enumerate() {
-                let left = time_left(started.elapsed(), done, all);
-                eprint!("{:3} of {all}  {event}, {}, run {} of {runs}", done + 1, contender.name, run + 1);
-                let measured = setup.measure(event, contender, phases(run, runs))?;
-                eprintln!(": {:.3} s  (then about {} s left)", measured.outage.as_secs_f64(), left.as_secs());
-                table.add(event, column, measured);
-                done += 1;
-            }
-        }
-    }
-    Ok(table)
-}
-
-/// Both spread over a second, independently of each other, and the same for both daemons.
-fn phases(run: usize, runs: usize) -> Phases {
-    let (run, runs) = (u32::try_from(run).unwrap_or(0), u32::try_from(runs).unwrap_or(1).max(1));
-    let second = Duration::from_secs(1);
-    // Multiples of the golden ratio spread whatever their number is.
-    let peer = second.mul_f64((f64::from(run) * 0.618 + 0.309).fract());
-    Phases { peer, event: second * (2 * run + 1) / (2 * runs) }
-}
-
-/// What the runs after the present one will take, by what they took so far.
-fn time_left(elapsed: Duration, done: usize, all: usize) -> Duration {
-    let (done, left) = (u32::try_from(done).unwrap_or(0), u32::try_from(all - done - 1).unwrap_or(0));
-    let each = elapsed.checked_div(done).unwrap_or(FIRST_GUESS);
-    each * left
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_runs_is_checked() {
-        assert_eq!(parse_runs(&[]).unwrap(), DEFAULT_RUNS);
-        assert_eq!(parse_runs(&["--runs", "7"]).unwrap(), 7);
-        assert_eq!(parse_runs(&["--runs=100"]).unwrap(), 100);
-        for wrong in
-            [&["--runs"][..], &["--runs", "0"], &["--runs", "101"], &["--runs=x"], &["7"], &["--runs", "1", "2"]]
-        {
-            assert!(matches!(parse_runs(wrong), Err(Error::Usage(_))), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn events_and_starts_are_spread_over_the_second_between_advertisements() {
-        let phases: Vec<_> = (0..4).map(|run| phases(run, 4)).collect();
-        let events: Vec<_> = phases.iter().map(|phases| phases.event.as_millis()).collect();
-        assert_eq!(events, [125, 375, 625, 875]);
-        let starts: Vec<_> = phases.iter().map(|phases| phases.peer.as_millis()).collect();
-        assert_eq!(starts, [309, 927, 545, 163]);
-        assert_eq!(super::phases(0, 1).event.as_millis(), 500);
-    }
-
-    #[test]
-    fn the_time_left_follows_what_the_runs_took() {
-        assert_eq!(time_left(Duration::ZERO, 0, 30), FIRST_GUESS * 29);
-        assert_eq!(time_left(Duration::from_secs(40), 4, 10), Duration::from_secs(50));
-        assert_eq!(time_left(Duration::from_secs(40), 9, 10), Duration::ZERO);
+    fn parts_are_chosen_by_name() {
+        let names = |words: &[&str]| -> Vec<&str> { choose(words).unwrap().iter().map(|part| part.0).collect() };
+        assert_eq!(names(&[]).len(), PARTS.len());
+        assert_eq!(names(&["scale", "outage"]), ["scale", "outage"]);
+        assert!(names(&["document"]).is_empty());
+        assert!(matches!(choose(&["outages"]), Err(Error::Usage { word, .. }) if word == "outages"));
     }
 }

@@ -41,12 +41,12 @@ Tasks of ucarp-rs, run as `cargo xtask TASK`:
   dist deb|rpm|tar            a package of the release build in target/dist: for Debian, for Fedora and its relatives, or
                               static programs for any Linux
   aarch64                     the programs for 64-bit ARM, and the unit tests under qemu; not a part of CI
-  bench failover [--runs N]   outage that a client sees, by event, ours and Debian's ucarp side by side
-  bench core                  instructions and allocations of the core for an advertisement, by Valgrind
-  bench scale [--hosts N] [--seconds N] [--runs N]
-                              what 1, 50, 255 and 4080 virtual hosts cost and how they move, beside ucarp and keepalived
-  bench flood [--rate N] [--seconds N] [--kind NAME]
-                              what 70,000 forged packets a second do to a group, by kind, beside ucarp and keepalived
+  bench [PART...] [--quick] [--runs N] [--only TEXT] [--seconds N] [--rate N] [--add]
+                              measures ours beside Debian's ucarp and keepalived, which it installs as root on Debian, and
+                              writes docs/benchmarks.md with its plots. Parts: core, timeline, takeover, flood, scale,
+                              outage; document writes the document from the figures that are there. --add adds to the
+                              figures of earlier runs, --only takes cases with this in their name, --quick is for trying:
+                              one run of each case, and the document goes to target/bench-quick
 ";
 
 fn main() -> ExitCode {
@@ -85,10 +85,7 @@ fn run(arguments: &[OsString]) -> Result<bool, Box<dyn Error>> {
         ("dist", arguments) => Ok(dist::run(arguments)?),
         ("freebsd", arguments) => Ok(freebsd::run(arguments)?),
         ("fuzz", arguments) => Ok(fuzz::run(arguments)?),
-        ("bench", ["core"]) => Ok(bench::core::run()?),
-        ("bench", ["failover", options @ ..]) => Ok(bench::failover(options)?),
-        ("bench", ["flood", options @ ..]) => Ok(bench::flood::run(options)?),
-        ("bench", ["scale", options @ ..]) => Ok(bench::scale::run(options)?),
+        ("bench", words) => Ok(bench::run(words)?),
         _ => Err(format!("no such task: {}\n\n{TASKS}", command_line(arguments)).into()),
     }
 }

@@ -2,10 +2,15 @@
 //! is taken, by its memcheck. Both are the same in every run, so that CI can assert them.
 
 use std::fmt;
-use std::io;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use super::error::{Error, system};
+use super::options::Options;
+use super::record::{Key, Record};
+use super::usage::precise;
+use super::workshop::{Program, Workshop};
 use crate::cargo;
 use crate::debian;
 
@@ -22,19 +27,6 @@ const HOSTS: u32 = 255;
 /// What is judged: `authentication`, and the most instructions that an advertisement may take to be sent, and to be judged
 /// by who hears it. Some 5 % more than they take with the compiler that CI has.
 const LIMITS: [(&str, u64, u64); 2] = [("classic", 4_320, 7_400), ("observe", 7_440, 7_460)];
-
-/// Why there is no result.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("there is no valgrind: as root, run `apt-get install valgrind`")]
-    NoValgrind,
-    #[error("the program cannot be built")]
-    Build,
-    #[error("valgrind --tool={tool} failed, or says nothing that is understood:\n{output}")]
-    Valgrind { tool: &'static str, output: String },
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
 
 /// What one advertisement takes with one kind of authentication and 255 virtual hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +70,48 @@ pub(crate) fn run() -> Result<bool, Error> {
     Ok(costs.iter().all(Cost::is_good))
 }
 
+/// Adds what the core takes, and how large the programs are.
+pub(super) fn take(workshop: &Workshop, _options: &Options, record: &mut Record) -> Result<(), Error> {
+    for cost in measure()? {
+        eprintln!("{cost}");
+        let key = Key { setting: "", case: cost.authentication, program: Program::Ours.name() };
+        record.add(key, SEND, precise(cost.send.0));
+        record.add(key, VERIFY, precise(cost.verify.0));
+        record.add(key, ALLOCATIONS, precise(cost.allocations));
+    }
+    for program in [Program::Ours, Program::Ucarp, Program::Keepalived] {
+        let size = fs::metadata(workshop.program(program)).map_err(system("looking at a program"))?.len();
+        record.add(Key { setting: "", case: PROGRAM_CASE, program: program.name() }, SIZE, precise(size) / 1024.0);
+    }
+    Ok(())
+}
+
+/// The cases in records: the kinds of authentication, and this one for the program itself.
+pub(super) const PROGRAM_CASE: &str = "program";
+
+/// What kinds of authentication are called.
+pub(super) fn authentications() -> [&'static str; LIMITS.len()] {
+    LIMITS.map(|(authentication, _, _)| authentication)
+}
+
+/// Figures, as they are called in records and tables.
+pub(super) const SEND: &str = "instructions to send an advertisement";
+pub(super) const VERIFY: &str = "instructions to verify an advertisement";
+pub(super) const ALLOCATIONS: &str = "allocations in 5,100 advertisements";
+pub(super) const SIZE: &str = "size of the program, KiB";
+
 /// Counts what an advertisement takes, with each kind of authentication.
 ///
 /// # Errors
 ///
 /// As [`run`].
 pub(crate) fn measure() -> Result<Vec<Cost>, Error> {
-    let valgrind = debian::find("valgrind").ok_or(Error::NoValgrind)?;
-    if !cargo::build(&PROGRAM)? {
-        return Err(Error::Build);
+    let valgrind = debian::find("valgrind").ok_or(Error::Missing("valgrind"))?;
+    if !cargo::build(&PROGRAM).map_err(system("running cargo"))? {
+        return Err(Error::Build("rounds"));
     }
-    let measuring = Measuring { valgrind, program: cargo::target()?.join("release/rounds") };
+    let target = cargo::target().map_err(system("finding the target directory"))?;
+    let measuring = Measuring { valgrind, program: target.join("release/rounds") };
     LIMITS.iter().map(|(authentication, send, verify)| measuring.cost(authentication, *send, *verify)).collect()
 }
 
@@ -111,7 +134,7 @@ impl Measuring {
     fn difference(&self, tool: &'static str, what: [&str; 2], read: fn(&str) -> Option<u64>) -> Result<u64, Error> {
         let count = |rounds: u32| {
             let output = self.run(tool, what, rounds)?;
-            read(&output).ok_or(Error::Valgrind { tool, output })
+            read(&output).ok_or_else(|| Error::Command { command: format!("valgrind --tool={tool}"), output })
         };
         Ok(count(MANY)?.saturating_sub(count(FEW)?))
     }
@@ -120,9 +143,14 @@ impl Measuring {
     fn run(&self, tool: &'static str, what: [&str; 2], rounds: u32) -> Result<String, Error> {
         let mut command = Command::new(&self.valgrind);
         command.arg(format!("--tool={tool}")).args((tool == "callgrind").then_some("--callgrind-out-file=/dev/null"));
-        let output = command.arg(&self.program).args(what).arg(rounds.to_string()).stdin(Stdio::null()).output()?;
+        let command = command.arg(&self.program).args(what).arg(rounds.to_string()).stdin(Stdio::null());
+        let output = command.output().map_err(system("running valgrind"))?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(said) } else { Err(Error::Valgrind { tool, output: said }) }
+        if output.status.success() {
+            Ok(said)
+        } else {
+            Err(Error::Command { command: format!("valgrind --tool={tool}"), output: said })
+        }
     }
 }
 

@@ -1,194 +1,112 @@
-//! Floods of forged packets: what they do to a group of two. Ours, Debian's `ucarp` and `keepalived` take turns.
+//! Floods of forged packets: what they do to a group of two. The programs take turns with each kind of packet.
 
 mod scene;
-mod table;
-mod usage;
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netlab::Forgery;
 
-use crate::cargo;
-use crate::debian;
-use table::Table;
+use super::error::Error;
+use super::options::Options;
+use super::progress::Progress;
+use super::record::{Key, Record};
+use super::time::milliseconds;
+use super::workshop::{Program, Workshop};
+use scene::Measured;
 
-const DEFAULT_RATE: u32 = 70_000;
-const MOST_RATE: u32 = 1_000_000;
-const DEFAULT_SECONDS: u64 = 10;
+const RUNS: usize = 1;
+const RATE: u32 = 70_000;
+const LENGTH: Duration = Duration::from_secs(8);
+/// Ours is first: its advertisement is what all others are flooded with forgeries of. It has UCARP's command line here.
+const PROGRAMS: [(Program, &str); 3] =
+    [(Program::Ours, "ours"), (Program::Ucarp, "ucarp"), (Program::Keepalived, "keepalived")];
 
-/// Why there is no result.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(
-        "{0:?} is not understood: `cargo xtask bench flood [--rate N] [--seconds N] [--kind NAME]`, with 1 to 1,000,000 \
-         packets a second, 1 to 3600 seconds and a kind of packet as the table calls it"
-    )]
-    Usage(String),
-    #[error("there is no {0} to compare with: as root, run `apt-get install {0}`")]
-    Missing(&'static str),
-    #[error("the daemon cannot be built")]
-    Build,
-    #[error("{what}: {source}")]
-    Io { what: &'static str, source: io::Error },
-    #[error(transparent)]
-    Lab(#[from] netlab::Error),
-    #[error("{program}: {what} did not happen within {within:?}; its last lines were:\n{output}")]
-    Late { program: &'static str, what: &'static str, within: Duration, output: String },
-}
+/// Figures, as they are called in records and tables, in the order of the table.
+pub(super) const FIGURES: [&str; 7] = [
+    "packets/s",
+    FAILOVERS,
+    "latest advertisement, +ms",
+    "lines/min",
+    "master: ms/s",
+    "backup: ms/s",
+    "backup: wake-ups/s",
+];
+pub(super) const FAILOVERS: &str = "false failovers";
 
-fn system(what: &'static str) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Io { what, source }
-}
-
-/// What is flooded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Program {
-    Ours,
-    Ucarp,
-    Keepalived,
-}
-
-impl Program {
-    /// Ours is first: its advertisement is what all others are flooded with forgeries of.
-    const ALL: [Program; 3] = [Program::Ours, Program::Ucarp, Program::Keepalived];
-
-    fn name(self) -> &'static str {
-        match self {
-            Program::Ours => "ours",
-            Program::Ucarp => "ucarp",
-            Program::Keepalived => "keepalived",
-        }
-    }
-}
-
-/// What was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Options {
+/// How strong a flood is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Strength {
     /// Packets a second.
     rate: u32,
     length: Duration,
-    kinds: Vec<Forgery>,
 }
 
-/// Where the programs and their files are.
-struct Files {
-    directory: PathBuf,
-    ours: PathBuf,
-    ucarp: PathBuf,
-    keepalived: PathBuf,
+/// What a flood of a kind of packets is called in records, with the number of packets a second.
+pub(super) fn settings() -> Vec<String> {
+    vec![format!("{RATE}/s")]
 }
 
-/// Floods every program with every kind of packet in turn and prints the table.
-pub(crate) fn run(words: &[&str]) -> Result<bool, Error> {
-    let options = parse(words).ok_or_else(|| Error::Usage(words.join(" ")))?;
-    if !cargo::build(&["--release", "-p", "ucarp"]).map_err(system("running cargo"))? {
-        return Err(Error::Build);
-    }
-    let files = Files::make()?;
-    super::get_rights().map_err(system("becoming root in a namespace"))?;
-    let table = measure_all(&files, &options)?;
-    println!("\n{}\n\n{table}", files.heading(&options)?);
-    Ok(true)
+/// What kinds of packets are called in records and tables.
+pub(super) fn kinds() -> Vec<String> {
+    Forgery::ALL.iter().map(Forgery::to_string).collect()
 }
 
-fn parse(words: &[&str]) -> Option<Options> {
-    let length = Duration::from_secs(DEFAULT_SECONDS);
-    let mut options = Options { rate: DEFAULT_RATE, length, kinds: Forgery::ALL.to_vec() };
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let (name, value) = match word.split_once('=') {
-            Some(parts) => parts,
-            None => (*word, *words.next()?),
-        };
-        match name {
-            "--rate" => options.rate = value.parse().ok().filter(|rate| (1..=MOST_RATE).contains(rate))?,
-            "--seconds" => {
-                let seconds = value.parse().ok().filter(|seconds| (1..=3600).contains(seconds))?;
-                options.length = Duration::from_secs(seconds);
-            }
-            "--kind" => options.kinds = vec![Forgery::ALL.into_iter().find(|kind| kind.to_string() == value)?],
-            _ => return None,
-        }
-    }
-    Some(options)
-}
-
-/// One program after the other with each kind, so that what the machine does meanwhile meets all of them.
-fn measure_all(files: &Files, options: &Options) -> Result<Table, Error> {
-    let mut table = Table::default();
+/// Floods every program with every kind of packet in turn.
+pub(super) fn measure(workshop: &Workshop, options: &Options, record: &mut Record) -> Result<(), Error> {
+    let strength = Strength { rate: options.rate.unwrap_or(RATE), length: options.length_or(LENGTH) };
+    let kinds: Vec<Forgery> = Forgery::ALL.into_iter().filter(|kind| options.wants(&kind.to_string())).collect();
+    let runs = options.runs_or(RUNS);
+    let mut progress = Progress::new(runs * kinds.len() * PROGRAMS.len());
     let mut real = None;
-    let started = Instant::now();
-    for kind in &options.kinds {
-        for program in Program::ALL {
-            eprint!("{kind}, {}", program.name());
-            let measured = scene::measure(files, program, *kind, options, &mut real)?;
-            eprintln!(": {measured}  ({:.0} s)", started.elapsed().as_secs_f64());
-            table.add(*kind, program, measured);
+    for _ in 0..runs {
+        for kind in &kinds {
+            for (program, name) in PROGRAMS {
+                let label = format!("{kind}, {name}");
+                progress.begin(&label);
+                let measured = scene::measure(workshop, program, *kind, strength, &mut real)?;
+                progress.end(&label, &measured.to_string());
+                let setting = format!("{}/s", strength.rate);
+                add(record, Key { setting: &setting, case: &kind.to_string(), program: name }, &measured);
+                record.save()?;
+            }
         }
     }
-    Ok(table)
+    Ok(())
 }
 
-impl Files {
-    fn make() -> Result<Files, Error> {
-        let target = cargo::target().map_err(system("finding the target directory"))?;
-        let find = |name| debian::find(name).ok_or(Error::Missing(name));
-        let files = Files {
-            directory: target.join("bench-flood"),
-            ours: target.join("release/ucarp"),
-            ucarp: find("ucarp")?,
-            keepalived: find("keepalived")?,
-        };
-        fs::create_dir_all(&files.directory).map_err(system("making a directory"))?;
-        files.write("password", "benchmark\n")?;
-        Ok(files)
-    }
-
-    /// Writes a file that only its owner can read.
-    fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
-        let path = self.directory.join(name);
-        let write = || -> io::Result<()> {
-            fs::write(&path, text)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-        };
-        write().map_err(system("writing a file for a program"))?;
-        Ok(path)
-    }
-
-    fn heading(&self, options: &Options) -> Result<String, Error> {
-        let output = Command::new(&self.ours).arg("--version").output().map_err(system("running ours"))?.stdout;
-        let ours = String::from_utf8_lossy(&output);
-        let of = |package| debian::version(package).unwrap_or_else(|| "of unknown version".to_owned());
-        Ok(format!(
-            "{} packets a second for {} s. Ours is {}; the others are Debian's ucarp {} and keepalived {}.",
-            options.rate,
-            options.length.as_secs(),
-            ours.lines().next().unwrap_or("ucarp of unknown version"),
-            of("ucarp"),
-            of("keepalived")
-        ))
-    }
+fn add(record: &mut Record, key: Key<'_>, measured: &Measured) {
+    let [master, backup] = &measured.rates;
+    let figures: [f64; FIGURES.len()] = [
+        measured.rate,
+        u32::try_from(measured.false_failovers).map_or(f64::INFINITY, f64::from),
+        milliseconds(measured.lateness),
+        measured.lines_per_minute,
+        milliseconds(master.cpu),
+        milliseconds(backup.cpu),
+        backup.wakeups,
+    ];
+    FIGURES.into_iter().zip(figures).for_each(|(figure, value)| record.add(key, figure, value));
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::usage::Rate;
     use super::*;
 
     #[test]
-    fn options_are_checked() {
-        let all = parse(&[]).unwrap();
-        assert_eq!((all.rate, all.length, all.kinds.len()), (70_000, Duration::from_secs(10), 8));
-        let some = parse(&["--rate", "10", "--seconds=5", "--kind", "TTL 64"]).unwrap();
-        assert_eq!(some, Options { rate: 10, length: Duration::from_secs(5), kinds: vec![Forgery::BadTtl] });
-        for wrong in
-            [&["--rate"][..], &["--rate", "0"], &["--rate=1000001"], &["--seconds", "0"], &["--kind=x"], &["7"]]
-        {
-            assert_eq!(parse(wrong), None, "{wrong:?}");
-        }
+    fn every_figure_has_its_own_name() {
+        let rate = |cpu, wakeups| Rate { cpu: Duration::from_millis(cpu), wakeups, switches: 0.0 };
+        let measured = Measured {
+            rate: 69_999.6,
+            false_failovers: 2,
+            lateness: Duration::from_micros(12_340),
+            lines_per_minute: 6.4,
+            rates: [rate(3, 1.0), rate(250, 1234.5)],
+        };
+        let key = Key { setting: "70000/s", case: "TTL 64", program: "ucarp" };
+        let mut record = Record::unkept("flood");
+        add(&mut record, key, &measured);
+        let values: Vec<f64> = FIGURES.iter().map(|figure| record.values(key, figure)[0]).collect();
+        assert_eq!(values, [69_999.6, 2.0, 12.34, 6.4, 3.0, 250.0, 1234.5]);
     }
 }

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use netlab::{Ear, Flood, Forgery, Host, Lab, Process, now};
 
-use super::usage::{self, Rate};
-use super::{Error, Files, Options, Program};
+use super::super::error::Error;
+use super::super::group::{PREFIX, VHID};
+use super::super::time::{milliseconds, nanos};
+use super::super::usage::{self, Rate, precise};
+use super::super::wire::Id;
+use super::super::workshop::{Program, Workshop};
+use super::Strength;
 
-const SHARED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
-const VHID: u8 = 1;
+const SHARED: Ipv4Addr = Id { segment: 0, vhid: VHID }.address();
 /// The master comes first.
 const OWN: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 const FLOODER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
@@ -47,7 +51,7 @@ pub(super) struct Measured {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [master, backup] = self.rates.map(|rate| rate.cpu.as_secs_f64() * 1000.0);
+        let [master, backup] = self.rates.map(|rate| milliseconds(rate.cpu));
         write!(
             f,
             "{:.0}/s, {} false failovers, late by {:?}, {:.0} lines/min, {master:.1} and {backup:.1} ms/s",
@@ -69,35 +73,35 @@ struct Scene {
 /// Floods a group with forgeries of its own advertisement. That of keepalived is none of CARP: it gets forgeries of the
 /// first one that was heard of another program, which `real` keeps.
 pub(super) fn measure(
-    files: &Files,
+    workshop: &Workshop,
     program: Program,
     kind: Forgery,
-    options: &Options,
+    strength: Strength,
     real: &mut Option<Vec<u8>>,
 ) -> Result<Measured, Error> {
-    let scene = Scene::open(files, program)?;
+    let scene = Scene::open(workshop, program)?;
     let heard = scene.advertisement(program, now().saturating_sub(nanos(LEAD)))?;
     let own = if program == Program::Keepalived { real.get_or_insert(heard).clone() } else { heard };
     let frames = kind.frames(&own);
     real.get_or_insert(own);
-    scene.endure(frames, options)
+    scene.endure(frames, strength)
 }
 
 impl Scene {
-    fn open(files: &Files, program: Program) -> Result<Scene, Error> {
+    fn open(workshop: &Workshop, program: Program) -> Result<Scene, Error> {
         let lab = Lab::new()?;
-        let host = |index: usize, octet| lab.host(NAMES[index], octet, OWN[index], 24);
+        let host = |index: usize, octet| lab.host(NAMES[index], octet, OWN[index], PREFIX);
         let hosts = [host(0, 1)?, host(1, 2)?];
-        let flooder = lab.host("flooder", 0x66, FLOODER, 24)?;
+        let flooder = lab.host("flooder", 0x66, FLOODER, PREFIX)?;
         for host in hosts.iter().chain([&flooder]) {
             host.wait_connected()?;
         }
         let ears = [Ear::new(&lab, &hosts[0], VHID)?, Ear::new(&lab, &hosts[1], VHID)?];
-        let master = start(files, program, &hosts[0], 0)?;
+        let master = start(workshop, program, &hosts[0], 0)?;
         if ears[0].wait_for_one(0, LIMIT).is_none() {
             return Err(late(program, "an advertisement of the master", &master));
         }
-        let backup = start(files, program, &hosts[1], 1)?;
+        let backup = start(workshop, program, &hosts[1], 1)?;
         thread::sleep(LEAD);
         Ok(Scene { flooder, hosts, processes: [master, backup], ears, _lab: lab })
     }
@@ -107,11 +111,11 @@ impl Scene {
         Ok(frame.ok_or_else(|| late(program, "an advertisement of the master", &self.processes[0]))?.bytes)
     }
 
-    fn endure(&self, frames: Vec<Vec<u8>>, options: &Options) -> Result<Measured, Error> {
+    fn endure(&self, frames: Vec<Vec<u8>>, strength: Strength) -> Result<Measured, Error> {
         let usage = || -> Result<_, Error> { Ok([usage::usage(&self.hosts[0])?, usage::usage(&self.hosts[1])?]) };
         let (since, before, lines) = (now(), usage()?, self.lines());
-        let flood = Flood::start(&self.flooder, frames, options.rate, options.length)?;
-        thread::sleep(options.length);
+        let flood = Flood::start(&self.flooder, frames, strength.rate, strength.length)?;
+        thread::sleep(strength.length);
         let (until, after) = (now(), usage()?);
         let span = Duration::from_nanos(until - since).as_secs_f64();
         let per_second = |count: u64| precise(count) / span;
@@ -132,26 +136,16 @@ impl Scene {
     }
 }
 
-fn start(files: &Files, program: Program, host: &Host, index: usize) -> Result<Process, Error> {
-    let mut command = match program {
-        Program::Ours => Command::new(&files.ours),
-        Program::Ucarp => Command::new(&files.ucarp),
-        Program::Keepalived => {
-            let mut command = Command::new(&files.keepalived);
-            command.args(["--dont-fork", "--vrrp", "--log-console", "--no-syslog", "--use-file"]);
-            command.arg(files.write(NAMES[index], &keepalived(index))?);
-            for (option, name) in [("--pid", "pid"), ("--vrrp_pid", "vrrp-pid")] {
-                // One that was killed has left its own, and another process may have its number by now.
-                let file = files.directory.join(format!("{}.{name}", NAMES[index]));
-                let _ = std::fs::remove_file(&file);
-                command.arg(option).arg(file);
-            }
-            return Ok(host.spawn(command)?);
-        }
-    };
+fn start(workshop: &Workshop, program: Program, host: &Host, index: usize) -> Result<Process, Error> {
+    let mut command = Command::new(workshop.program(program));
+    if program == Program::Keepalived {
+        let file = workshop.write(&format!("{}.conf", NAMES[index]), &keepalived(index), 0o600)?;
+        workshop.keepalived_arguments(&mut command, &file, NAMES[index]);
+        return Ok(host.spawn(command)?);
+    }
     command.args(["-i", "eth0", "-v", &VHID.to_string(), "-f", "none", "-k", ADVSKEW[index]]);
     command.args(["-s", &OWN[index].to_string(), "-a", &SHARED.to_string(), "-u", "/bin/true", "-d", "/bin/true"]);
-    command.arg("-o").arg(files.directory.join("password"));
+    command.arg("-o").arg(workshop.file("password"));
     Ok(host.spawn(command)?)
 }
 
@@ -165,7 +159,7 @@ fn keepalived(index: usize) -> String {
 }
 
 fn late(program: Program, what: &'static str, process: &Process) -> Error {
-    Error::Late { program: program.name(), what, within: LIMIT, output: process.output() }
+    Error::Late { who: program.name().to_owned(), what: what.to_owned(), within: LIMIT, output: process.output() }
 }
 
 /// How often a host began to advertise.
@@ -186,16 +180,6 @@ fn gaps(moments: &[u64], since: u64, until: u64) -> impl Iterator<Item = Duratio
 
 fn is_silence(gap: &Duration) -> bool {
     *gap > SILENCE
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A whole number below 2^53.
-#[expect(clippy::cast_precision_loss)]
-fn precise(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

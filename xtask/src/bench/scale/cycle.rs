@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use netlab::{Process, Signal, now};
 
-use super::cost::{self, Rate};
+use super::super::error::Error;
+use super::super::time::{milliseconds, milliseconds_between, nanos, since};
+use super::super::usage::{self, Rate, precise};
+use super::super::wire::Kind;
+use super::super::workshop::Program;
+use super::Load;
 use super::network::{Network, Side, Times};
-use super::program::{CHANGED, Files, Program};
-use super::wire::Kind;
-use super::{Error, Load};
+use super::program::{self, CHANGED, Files};
 
 /// How long any step may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -18,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 const CALM: Duration = Duration::from_secs(7);
 /// Before and after a reload, for the gaps between advertisements.
 const MARGIN: Duration = Duration::from_secs(3);
+/// For how long system calls are counted.
+const TRACED: Duration = Duration::from_secs(5);
 /// A crash happens this long after an advertisement, far from any other of the same burst.
 const PHASE: Duration = Duration::from_millis(500);
 /// When addresses of a crashed host are counted.
@@ -33,6 +38,8 @@ pub(super) struct Measured {
     pub(super) backup_memory: u64,
     pub(super) master: Rate,
     pub(super) backup: Rate,
+    /// System calls for each advertisement that is sent, of the master, and of the backup that hears it.
+    pub(super) calls: [f64; 2],
     /// From the start of the first host to the last announcement.
     pub(super) start: Duration,
     pub(super) reload: Option<Reload>,
@@ -56,7 +63,7 @@ pub(super) struct Reload {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Crash {
     /// The least time from a virtual host's deadline, its last advertisement and the dead time, to its announcement;
-    /// seconds, negative if it came early.
+    /// milliseconds, negative if it came early.
     pub(super) first: f64,
     /// The most.
     pub(super) last: f64,
@@ -67,15 +74,16 @@ pub(super) struct Crash {
 }
 
 /// Measures all of it, in two networks: a host that has crashed may keep addresses.
-pub(super) fn measure(files: &Files, program: Program, load: Load, steady: Duration) -> Result<Measured, Error> {
+pub(super) fn measure(files: &Files<'_>, program: Program, load: Load, steady: Duration) -> Result<Measured, Error> {
     let cycle = Cycle { files, program, load, network: Network::new(load)? };
     let (first, start) = cycle.start_first()?;
     thread::sleep(CALM);
-    let master_memory = cost::memory(cycle.network.host(Side::First))?;
+    let master_memory = usage::memory(cycle.network.host(Side::First))?;
     let second = cycle.start(Side::Second)?;
     thread::sleep(CALM);
     let [master, backup] = cycle.steady(steady)?;
-    let backup_memory = cost::memory(cycle.network.host(Side::Second))?;
+    let backup_memory = usage::memory(cycle.network.host(Side::Second))?;
+    let calls = [cycle.calls(Side::First)?, cycle.calls(Side::Second)?];
     let reload = (program == Program::Ours).then(|| cycle.reload(&first)).transpose()?;
     let handover = cycle.hand_over(&first, &second)?;
     cycle.nothing_lost()?;
@@ -87,12 +95,12 @@ pub(super) fn measure(files: &Files, program: Program, load: Load, steady: Durat
     thread::sleep(CALM);
     let crash = cycle.crash(&second)?;
     cycle.nothing_lost()?;
-    Ok(Measured { master_memory, backup_memory, master, backup, start, reload, handover, crash })
+    Ok(Measured { master_memory, backup_memory, master, backup, calls, start, reload, handover, crash })
 }
 
 /// Both hosts and what runs on them.
 struct Cycle<'a> {
-    files: &'a Files,
+    files: &'a Files<'a>,
     program: Program,
     load: Load,
     network: Network,
@@ -100,7 +108,7 @@ struct Cycle<'a> {
 
 impl Cycle<'_> {
     fn start(&self, side: Side) -> Result<Process, Error> {
-        self.program.start(self.files, &self.network, side, self.load)
+        self.files.start(self.program, &self.network, side, self.load)
     }
 
     /// Starts the first host and waits until it holds everything. How long that took.
@@ -130,15 +138,24 @@ impl Cycle<'_> {
     fn late(&self, what: &'static str, seen: usize, by: &Process) -> Error {
         let lines = by.lines();
         let output: Vec<_> = lines.iter().rev().take(20).rev().map(|line| line.text.as_str()).collect();
-        let (program, load, output) = (self.program.name(), self.load, output.join("\n"));
-        Error::Late { program, load, what, seen, within: LIMIT, output }
+        let (who, output) = (format!("{} with {}", self.program.name(), self.load), output.join("\n"));
+        Error::Late { who, what: format!("{what} of all, not {seen},"), within: LIMIT, output }
     }
 
     fn steady(&self, span: Duration) -> Result<[Rate; 2], Error> {
-        let usage = |side| cost::usage(self.network.host(side));
+        let usage = |side| usage::usage(self.network.host(side));
         let before = [usage(Side::First)?, usage(Side::Second)?];
         thread::sleep(span);
         Ok([usage(Side::First)?.since(&before[0]), usage(Side::Second)?.since(&before[1])])
+    }
+
+    /// System calls of this side for each advertisement on the network.
+    fn calls(&self, side: Side) -> Result<f64, Error> {
+        let begin = now();
+        let calls = usage::system_calls(self.network.host(side), TRACED)?;
+        let sent = self.network.advertisements(Side::First, begin..begin + nanos(TRACED));
+        let sent: usize = sent.values().map(Vec::len).sum();
+        Ok(precise(calls) / precise(u64::try_from(sent).unwrap_or(u64::MAX)).max(1.0))
     }
 
     /// One virtual host gets another address; all others must not notice.
@@ -163,7 +180,7 @@ impl Cycle<'_> {
 
     fn hand_over(&self, master: &Process, peer: &Process) -> Result<Duration, Error> {
         let asked = now();
-        self.program.end(&self.network, Side::First, master)?;
+        program::end(self.program, &self.network, Side::First, master)?;
         let times = self.wait_for_all(Side::Second, peer, asked, Kind::Announcement)?;
         Ok(since(asked, last(&times)))
     }
@@ -178,11 +195,11 @@ impl Cycle<'_> {
         thread::sleep(Duration::from_nanos((dead + nanos(LEFT_AFTER)).saturating_sub(now())));
         let left = self.network.addresses_held(Side::First)?;
         let announced = self.wait_for_all(Side::Second, survivor, cut, Kind::Announcement)?;
-        let dead_time = nanos(self.program.dead_time(Side::Second));
+        let dead_time = nanos(program::dead_time(self.program, Side::Second));
         let heard = self.network.advertisements(Side::First, cut.saturating_sub(2 * nanos(MISSED))..cut);
         let delays: Vec<f64> = announced
             .iter()
-            .filter_map(|(id, at)| Some(seconds_between(heard.get(id)?.last()? + dead_time, *at)))
+            .filter_map(|(id, at)| Some(milliseconds_between(heard.get(id)?.last()? + dead_time, *at)))
             .collect();
         let first_announcement = announced.values().copied().min().unwrap_or(0);
         Ok(Crash {
@@ -198,19 +215,6 @@ fn last(times: &Times) -> u64 {
     times.values().copied().max().unwrap_or(0)
 }
 
-fn since(before: u64, after: u64) -> Duration {
-    Duration::from_nanos(after.saturating_sub(before))
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// From one moment to another, negative if the other is the earlier.
-fn seconds_between(from: u64, to: u64) -> f64 {
-    since(from, to).as_secs_f64() - since(to, from).as_secs_f64()
-}
-
 /// The longest time between two neighbours.
 fn longest_gap(times: &[u64]) -> u64 {
     times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
@@ -218,12 +222,11 @@ fn longest_gap(times: &[u64]) -> u64 {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (master, backup) = (self.master.cpu_per_minute, self.backup.cpu_per_minute);
         write!(
             f,
-            "{:.0} and {:.0} ms of CPU a minute, all moved {:.3} s after the deadline, {} addresses left",
-            master.as_secs_f64() * 1000.0,
-            backup.as_secs_f64() * 1000.0,
+            "{:.0} and {:.0} ms of CPU a minute, all moved {:.1} ms after the deadline, {} addresses left",
+            milliseconds(self.master.cpu) * 60.0,
+            milliseconds(self.backup.cpu) * 60.0,
             self.crash.last,
             self.crash.left
         )
@@ -235,11 +238,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_and_differences_are_those_of_neighbours() {
+    fn gaps_are_those_of_neighbours() {
         assert_eq!(longest_gap(&[]), 0);
         assert_eq!(longest_gap(&[5]), 0);
         assert_eq!(longest_gap(&[1, 4, 5, 12]), 7);
-        assert!((seconds_between(1_000_000_000, 1_250_000_000) - 0.25).abs() < 1e-9);
-        assert!((seconds_between(1_250_000_000, 1_000_000_000) + 0.25).abs() < 1e-9);
     }
 }

@@ -1,7 +1,7 @@
 //! Two hosts with one or more interfaces, each at a switch of its own, and what goes over the wires.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::{self, Command};
 use std::time::Duration;
@@ -10,10 +10,12 @@ use netlab::{Direction, Frame, Host, Lab, Signal, Tap, now};
 use rustix::process::{Pid, kill_process};
 use ucarp_sys::link;
 
-use super::wire::{self, Id, Kind};
-use super::{Error, Load};
+use super::super::error::Error;
+use super::super::group::PREFIX;
+use super::super::time::nanos;
+use super::super::wire::{self, Id, Kind};
+use super::Load;
 
-const PREFIX: u8 = 16;
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// One of the two hosts.
@@ -61,6 +63,11 @@ struct Segment {
 /// What was seen of each virtual host, and when.
 pub(super) type Times = BTreeMap<Id, u64>;
 
+/// The own address of a host on a segment.
+pub(super) fn own_address(segment: u8, side: Side) -> Ipv4Addr {
+    Ipv4Addr::new(10, segment, 0, side.number())
+}
+
 /// The name of an interface by the number of its segment.
 pub(super) fn interface(segment: u8) -> String {
     format!("eth{segment}")
@@ -73,7 +80,7 @@ impl Network {
             let lab = Lab::new()?;
             let tap = Tap::new(&lab)?;
             let [first, second] =
-                Side::BOTH.map(|side| lab.host(side.name(), side.number(), wire::own_address(number, side), PREFIX));
+                Side::BOTH.map(|side| lab.host(side.name(), side.number(), own_address(number, side), PREFIX));
             network.segments.push(Segment { ends: [first?, second?], tap, _lab: lab });
             if number > 0 {
                 for side in Side::BOTH {
@@ -89,10 +96,10 @@ impl Network {
         let from = &self.segments[usize::from(number)].ends[side as usize];
         let to = self.host(side);
         let namespace = format!("/proc/{}/fd/{}", process::id(), to.namespace().as_fd().as_raw_fd());
-        let (name, address) = (interface(number), format!("{}/{PREFIX}", wire::own_address(number, side)));
-        ip(from, side, &["link", "set", netlab::INTERFACE, "netns", &namespace, "name", &name])?;
-        ip(to, side, &["address", "add", &address, "dev", &name])?;
-        ip(to, side, &["link", "set", &name, "up"])?;
+        let (name, address) = (interface(number), format!("{}/{PREFIX}", own_address(number, side)));
+        ip(from, &["link", "set", netlab::INTERFACE, "netns", &namespace, "name", &name])?;
+        ip(to, &["address", "add", &address, "dev", &name])?;
+        ip(to, &["link", "set", &name, "up"])?;
         let running = || {
             to.run(|| link::by_name(&name))
                 .is_ok_and(|found| found.is_ok_and(|link| link.is_some_and(|link| link.running)))
@@ -140,7 +147,7 @@ impl Network {
         within: Duration,
         kind: fn(u8) -> Kind,
     ) -> Times {
-        let deadline = now() + u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        let deadline = now() + nanos(within);
         let mut times = Times::new();
         for (number, segment) in (0_u8..).zip(&self.segments) {
             let (mut seen, wanted) = (0, usize::from(load.vhids));
@@ -201,7 +208,7 @@ fn number_of(frame: &Frame, kind: fn(u8) -> Kind) -> Option<u8> {
 }
 
 /// Runs the `ip` program on a host.
-fn ip(host: &Host, side: Side, arguments: &[&str]) -> Result<(), Error> {
+fn ip(host: &Host, arguments: &[&str]) -> Result<(), Error> {
     let mut command = Command::new("ip");
     command.args(arguments);
     let running = host.spawn(command)?;
@@ -209,8 +216,8 @@ fn ip(host: &Host, side: Side, arguments: &[&str]) -> Result<(), Error> {
         Some(status) if status.success() => Ok(()),
         _ => {
             running.wait_for_end_of_output(WITHIN);
-            let command = format!("ip {}", arguments.join(" "));
-            Err(Error::Command { command, host: side.name(), output: running.output() })
+            let command = format!("ip {} on {}", arguments.join(" "), host.name());
+            Err(Error::Command { command, output: running.output() })
         }
     }
 }

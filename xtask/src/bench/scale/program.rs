@@ -2,39 +2,21 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use netlab::{Process, Signal};
 
-use super::network::{Network, Side, interface};
-use super::wire::{Id, own_address};
-use super::{Error, Load, system};
-use crate::cargo;
-use crate::debian;
+use super::super::error::{Error, system};
+use super::super::wire::Id;
+use super::super::workshop::{Program, Workshop};
+use super::Load;
+use super::network::{Network, Side, interface, own_address};
 
-const PASSWORD: &str = "password";
-const UP_SCRIPT: &str = "vip-up";
-const DOWN_SCRIPT: &str = "vip-down";
-
-/// A program that is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Program {
-    /// One process, a configuration file, addresses held by the daemon.
-    Ours,
-    /// One process for each virtual host, scripts that run `ip`.
-    Ucarp,
-    /// Two processes, a configuration file, addresses held by the daemon.
-    Keepalived,
-}
-
-/// The programs and what they need, in one directory.
-pub(super) struct Files {
-    directory: PathBuf,
-    versions: String,
+/// The programs and what they need: for each host its own copies.
+pub(super) struct Files<'a> {
+    workshop: &'a Workshop,
 }
 
 /// How ranks are told: the better one first. The second host must not take over while the kernel, which here is one for
@@ -45,126 +27,78 @@ const UCARP_ADVSKEW: [u8; 2] = [0, 1];
 /// The opposite of an advskew.
 const PRIORITY: [u8; 2] = [200, 100];
 
-impl Program {
-    pub(super) const ALL: [Program; 3] = [Program::Ours, Program::Ucarp, Program::Keepalived];
+/// How long after the last advertisement this side takes over, by the protocol.
+pub(super) fn dead_time(program: Program, side: Side) -> Duration {
+    let skew = match program {
+        Program::Ours => u32::from(ADVSKEW[side as usize]),
+        Program::Scripts | Program::Ucarp => u32::from(UCARP_ADVSKEW[side as usize]),
+        Program::Keepalived => 256 - u32::from(PRIORITY[side as usize]),
+    };
+    Duration::from_secs(3) + Duration::from_secs(1) * skew / 256
+}
 
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Program::Ours => "ours",
-            Program::Ucarp => "ucarp",
-            Program::Keepalived => "keepalived",
-        }
+/// Tells a program to end as an administrator does.
+pub(super) fn end(program: Program, network: &Network, side: Side, process: &Process) -> Result<(), Error> {
+    match program {
+        Program::Ours | Program::Keepalived => Ok(process.signal(Signal::TERM)?),
+        Program::Scripts | Program::Ucarp => network.signal_all(side, Signal::TERM),
     }
+}
 
-    /// How long after the last advertisement this side takes over, by the protocol.
-    pub(super) fn dead_time(self, side: Side) -> Duration {
-        let skew = match self {
-            Program::Ours => u32::from(ADVSKEW[side as usize]),
-            Program::Ucarp => u32::from(UCARP_ADVSKEW[side as usize]),
-            Program::Keepalived => 256 - u32::from(PRIORITY[side as usize]),
-        };
-        Duration::from_secs(3) + Duration::from_secs(1) * skew / 256
-    }
-
-    /// Starts it on a host, for all virtual hosts of `load`.
-    pub(super) fn start(self, files: &Files, network: &Network, side: Side, load: Load) -> Result<Process, Error> {
-        let program = files.program(self, side);
-        let mut command = Command::new(&program);
-        match self {
-            Program::Ours => {
-                files.configure_ours(side, load, false)?;
-                command.arg("-c").arg(files.configuration(self, side)).args(["-f", "none"]);
+impl<'a> Files<'a> {
+    /// Puts copies of the programs, for each host its own, into directories. Processes of two hosts must not share the
+    /// memory of their program.
+    pub(super) fn make(workshop: &'a Workshop, programs: &[Program]) -> Result<Files<'a>, Error> {
+        for side in Side::BOTH {
+            let directory = workshop.file(side.name());
+            fs::create_dir_all(&directory).map_err(system("making a directory"))?;
+            for program in programs {
+                let copy = directory.join(program.name());
+                // Not over one that still runs.
+                let _ = fs::remove_file(&copy);
+                fs::copy(workshop.program(*program), copy).map_err(system("copying a program"))?;
             }
-            Program::Ucarp => {
+        }
+        Ok(Files { workshop })
+    }
+
+    /// Starts a program on a host, for all virtual hosts of `load`.
+    pub(super) fn start(&self, program: Program, network: &Network, side: Side, load: Load) -> Result<Process, Error> {
+        let copy = self.workshop.file(side.name()).join(program.name());
+        let mut command = Command::new(&copy);
+        match program {
+            Program::Ours => {
+                command.arg("-c").arg(self.configure_ours(side, load, false)?).args(["-f", "none"]);
+            }
+            Program::Scripts | Program::Ucarp => {
                 command = Command::new("/bin/sh");
-                command.arg("-c").arg(files.start_all(&program, side, load));
+                command.arg("-c").arg(self.start_all(&copy, side, load));
             }
             Program::Keepalived => {
-                let path = files.configuration(self, side);
-                write(&path, &keepalived(side, load))?;
-                command.args(["--dont-fork", "--vrrp", "--log-console", "--no-syslog"]);
-                command.arg("--use-file").arg(&path);
-                for (option, name) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
-                    // One that was killed has left its own, and another process may have its number by now.
-                    let file = files.of(side, name);
-                    let _ = fs::remove_file(&file);
-                    command.arg(option).arg(file);
-                }
+                let file =
+                    self.workshop.write(&format!("{}/keepalived.conf", side.name()), &keepalived(side, load), 0o600)?;
+                self.workshop.keepalived_arguments(&mut command, &file, side.name());
             }
         }
         Ok(network.host(side).spawn(command)?)
     }
 
-    /// Tells it to end as an administrator does.
-    pub(super) fn end(self, network: &Network, side: Side, process: &Process) -> Result<(), Error> {
-        match self {
-            Program::Ours | Program::Keepalived => Ok(process.signal(Signal::TERM)?),
-            Program::Ucarp => network.signal_all(side, Signal::TERM),
-        }
-    }
-}
-
-impl Files {
-    /// Puts copies of the programs, for each host its own, and the scripts into a directory. Processes of two hosts must
-    /// not share the memory of their program.
-    pub(super) fn make(programs: &[Program]) -> Result<Files, Error> {
-        let target = cargo::target().map_err(system("finding the target directory"))?;
-        let files = Files { directory: target.join("bench-scale"), versions: versions(&target.join("release/ucarp")) };
-        for side in Side::BOTH {
-            let directory = files.directory.join(side.name());
-            fs::create_dir_all(&directory).map_err(system("making a directory"))?;
-            for program in programs {
-                let original = match program {
-                    Program::Ours => target.join("release/ucarp"),
-                    _ => debian::find(program.name()).ok_or(Error::Missing(program.name()))?,
-                };
-                let copy = files.program(*program, side);
-                // Not over one that still runs.
-                let _ = fs::remove_file(&copy);
-                fs::copy(original, copy).map_err(system("copying a program"))?;
-            }
-        }
-        write(&files.directory.join(PASSWORD), "benchmark\n")?;
-        for (name, verb) in [(UP_SCRIPT, "add"), (DOWN_SCRIPT, "del")] {
-            let path = files.directory.join(name);
-            write(&path, &format!("#!/bin/sh\nexec ip addr {verb} \"$2/32\" dev \"$1\"\n"))?;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(system("making a script"))?;
-        }
-        Ok(files)
-    }
-
-    /// What is measured.
-    pub(super) fn versions(&self) -> &str {
-        &self.versions
-    }
-
     /// Writes the configuration of ours, with one address more if wanted.
-    pub(super) fn configure_ours(&self, side: Side, load: Load, with_added: bool) -> Result<(), Error> {
-        write(&self.configuration(Program::Ours, side), &ours(side, load, &self.directory, with_added))
-    }
-
-    fn of(&self, side: Side, name: &str) -> PathBuf {
-        self.directory.join(side.name()).join(name)
-    }
-
-    fn program(&self, program: Program, side: Side) -> PathBuf {
-        let name = if program == Program::Ours { "ours" } else { program.name() };
-        self.of(side, name)
-    }
-
-    fn configuration(&self, program: Program, side: Side) -> PathBuf {
-        self.of(side, &format!("{}.conf", program.name()))
+    pub(super) fn configure_ours(&self, side: Side, load: Load, with_added: bool) -> Result<PathBuf, Error> {
+        let directory = self.workshop.file("");
+        let text = ours(side, load, &directory, with_added);
+        self.workshop.write(&format!("{}/ours.toml", side.name()), &text, 0o600)
     }
 
     /// What a shell has to do to start one process for each virtual host.
     fn start_all(&self, program: &Path, side: Side, load: Load) -> String {
-        let mut text = String::new();
+        let (mut text, directory) = (String::new(), self.workshop.file(""));
+        let directory = directory.display();
         for id in ids(load) {
-            let directory = self.directory.display();
             writeln!(
                 text,
-                "{} -i {} -s {} -v {} -a {} -k {} -z -f none -o {directory}/{PASSWORD} -u {directory}/{UP_SCRIPT} -d \
-                 {directory}/{DOWN_SCRIPT} &",
+                "{} -i {} -s {} -v {} -a {} -k {} -z -f none -o {directory}/password -u {directory}/vip-up -d \
+                 {directory}/vip-down &",
                 program.display(),
                 interface(id.segment),
                 own_address(id.segment, side),
@@ -187,8 +121,9 @@ fn ids(load: Load) -> impl Iterator<Item = Id> {
 pub(super) const CHANGED: Id = Id { segment: 0, vhid: 1 };
 
 fn ours(side: Side, load: Load, directory: &Path, with_added: bool) -> String {
-    let (password, advskew) = (directory.join(PASSWORD), ADVSKEW[side as usize]);
-    let mut text = format!("[defaults]\npassword-file = \"{}\"\nadvskew = {advskew}\n", password.display());
+    let (password, advskew) = (directory.join("password"), ADVSKEW[side as usize]);
+    let socket = directory.join(side.name()).join("control.sock");
+    let mut text = format!("control = {socket:?}\n\n[defaults]\npassword-file = {password:?}\nadvskew = {advskew}\n");
     for id in ids(load) {
         let Id { segment, vhid } = id;
         let mut addresses = format!("\"{}\"", id.address());
@@ -220,22 +155,6 @@ fn keepalived(side: Side, load: Load) -> String {
     text
 }
 
-fn versions(ours: &Path) -> String {
-    let output = Command::new(ours).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
-    let ours = String::from_utf8_lossy(&output).lines().next().unwrap_or("ucarp of unknown version").to_owned();
-    let of = |package| debian::version(package).unwrap_or_else(|| "of unknown version".to_owned());
-    format!("Ours is {ours}; the others are Debian's ucarp {} and keepalived {}.", of("ucarp"), of("keepalived"))
-}
-
-/// Writes a file that only its owner can read.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let write = || -> io::Result<()> {
-        fs::write(path, text)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-    };
-    write().map_err(system("writing a file for a program"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,10 +179,10 @@ mod tests {
 
     #[test]
     fn dead_times_follow_each_protocol() {
-        assert_eq!(Program::Ours.dead_time(Side::First), Duration::from_secs(3));
-        assert_eq!(Program::Ours.dead_time(Side::Second), Duration::from_micros(3_781_250));
-        assert_eq!(Program::Ucarp.dead_time(Side::Second), Duration::from_nanos(3_003_906_250));
-        assert_eq!(Program::Keepalived.dead_time(Side::Second), Duration::from_micros(3_609_375));
-        assert_eq!(Program::Keepalived.dead_time(Side::First), Duration::from_micros(3_218_750));
+        assert_eq!(dead_time(Program::Ours, Side::First), Duration::from_secs(3));
+        assert_eq!(dead_time(Program::Ours, Side::Second), Duration::from_micros(3_781_250));
+        assert_eq!(dead_time(Program::Ucarp, Side::Second), Duration::from_nanos(3_003_906_250));
+        assert_eq!(dead_time(Program::Keepalived, Side::Second), Duration::from_micros(3_609_375));
+        assert_eq!(dead_time(Program::Keepalived, Side::First), Duration::from_micros(3_218_750));
     }
 }

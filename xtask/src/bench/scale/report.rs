@@ -1,180 +1,104 @@
-//! The results as tables that read well on a terminal and in Markdown: one for each number of virtual hosts.
+//! What a run gave, as figures.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
-
-use super::Load;
+use super::super::record::{Key, Record};
+use super::super::time::milliseconds;
+use super::super::usage::precise;
 use super::cycle::Measured;
-use super::program::Program;
 
-/// All results.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    results: BTreeMap<Load, BTreeMap<Program, Vec<Measured>>>,
-}
-
-/// A line of a table: its name, the figure of a run, how it is written.
-struct Line {
-    name: &'static str,
-    figure: fn(&Measured) -> Option<f64>,
-    write: fn(f64) -> String,
-}
-
-const fn line(name: &'static str, figure: fn(&Measured) -> Option<f64>, write: fn(f64) -> String) -> Line {
-    Line { name, figure, write }
-}
-
-const LINES: [Line; 14] = [
-    line("PSS of the master, MiB", |run| Some(mebibytes(run.master_memory)), |value| format!("{value:.1}")),
-    line("PSS of the backup, MiB", |run| Some(mebibytes(run.backup_memory)), |value| format!("{value:.1}")),
-    line("CPU of the master, ms a minute", |run| Some(millis(run.master.cpu_per_minute)), whole),
-    line("CPU of the backup, ms a minute", |run| Some(millis(run.backup.cpu_per_minute)), whole),
-    line("wake-ups of the master, 1/s", |run| Some(run.master.wakeups_per_second), |value| format!("{value:.1}")),
-    line("wake-ups of the backup, 1/s", |run| Some(run.backup.wakeups_per_second), |value| format!("{value:.1}")),
-    line("start to last announcement, s", |run| Some(run.start.as_secs_f64()), |value| format!("{value:.3}")),
-    line("crash: deadline to announcement, least, ms", |run| Some(run.crash.first * 1000.0), tenth),
-    line("crash: deadline to announcement, most, ms", |run| Some(run.crash.last * 1000.0), tenth),
-    line("crash: first to last announcement, ms", |run| Some(millis(run.crash.spread)), tenth),
-    line("crash: addresses left after 3.5 s", |run| Some(count(run.crash.left)), whole),
-    line("TERM to last announcement, ms", |run| Some(millis(run.handover)), tenth),
-    line("reload: HUP to new address, ms", |run| Some(millis(run.reload?.took)), tenth),
-    line("reload: advertisements missed", |run| Some(count(run.reload?.missed)), whole),
+/// Figures, as they are called in records and tables, in the order of the table.
+pub(in crate::bench) const FIGURES: [&str; 18] = [
+    MASTER_MEMORY,
+    BACKUP_MEMORY,
+    MASTER_CPU,
+    BACKUP_CPU,
+    "wake-ups of the master, 1/s",
+    "wake-ups of the backup, 1/s",
+    "context switches of the master, 1/s",
+    "context switches of the backup, 1/s",
+    "system calls of the master for an advertisement",
+    "system calls of the backup for an advertisement",
+    "start to last announcement, ms",
+    "crash: deadline to announcement, least, ms",
+    "crash: deadline to announcement, most, ms",
+    "crash: first to last announcement, ms",
+    "crash: addresses left after 3.5 s",
+    "TERM to last announcement, ms",
+    "reload: HUP to new address, ms",
+    "reload: advertisements missed",
 ];
+pub(in crate::bench) const MASTER_MEMORY: &str = "PSS of the master, MiB";
+pub(in crate::bench) const BACKUP_MEMORY: &str = "PSS of the backup, MiB";
+pub(in crate::bench) const MASTER_CPU: &str = "CPU of the master, ms a minute";
+pub(in crate::bench) const BACKUP_CPU: &str = "CPU of the backup, ms a minute";
 
-fn whole(value: f64) -> String {
-    format!("{value:.0}")
+/// Adds all figures of a run.
+pub(super) fn add(record: &mut Record, key: Key<'_>, run: &Measured) {
+    let reload = run.reload;
+    let figures: [Option<f64>; FIGURES.len()] = [
+        Some(mebibytes(run.master_memory)),
+        Some(mebibytes(run.backup_memory)),
+        Some(milliseconds(run.master.cpu) * 60.0),
+        Some(milliseconds(run.backup.cpu) * 60.0),
+        Some(run.master.wakeups),
+        Some(run.backup.wakeups),
+        Some(run.master.switches),
+        Some(run.backup.switches),
+        Some(run.calls[0]),
+        Some(run.calls[1]),
+        Some(milliseconds(run.start)),
+        Some(run.crash.first),
+        Some(run.crash.last),
+        Some(milliseconds(run.crash.spread)),
+        Some(count(run.crash.left)),
+        Some(milliseconds(run.handover)),
+        reload.map(|reload| milliseconds(reload.took)),
+        reload.map(|reload| count(reload.missed)),
+    ];
+    for (figure, value) in FIGURES.into_iter().zip(figures) {
+        if let Some(value) = value {
+            record.add(key, figure, value);
+        }
+    }
 }
 
-fn tenth(value: f64) -> String {
-    format!("{value:.1}")
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
-/// Far below 2^53.
-#[expect(clippy::cast_precision_loss)]
 fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / 1024.0 / 1024.0
+    precise(bytes) / 1024.0 / 1024.0
 }
 
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 
-impl Report {
-    pub(super) fn add(&mut self, load: Load, program: Program, measured: Measured) {
-        self.results.entry(load).or_default().entry(program).or_default().push(measured);
-    }
-}
-
-/// The median, and in brackets the least and the most if they are written differently.
-fn cell(line: &Line, runs: &[Measured]) -> String {
-    let mut figures: Vec<f64> = runs.iter().filter_map(line.figure).collect();
-    figures.sort_by(f64::total_cmp);
-    let (Some(least), Some(most)) = (figures.first(), figures.last()) else { return "-".to_owned() };
-    let middle = figures.len() / 2;
-    let median = if figures.len().is_multiple_of(2) {
-        f64::midpoint(figures[middle - 1], figures[middle])
-    } else {
-        figures[middle]
-    };
-    let [median, least, most] = [median, *least, *most].map(line.write);
-    if least == most { median } else { format!("{median} ({least} to {most})") }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (load, programs)) in self.results.iter().enumerate() {
-            let runs = programs.values().map(Vec::len).min().unwrap_or(0);
-            let heading = [format!("{load}, n = {runs}")]
-                .into_iter()
-                .chain(programs.keys().map(|program| program.name().to_owned()));
-            let mut rows: Vec<Vec<String>> = vec![heading.collect()];
-            rows.extend(LINES.iter().map(|line| {
-                let name = [line.name.to_owned()].into_iter();
-                name.chain(programs.values().map(|runs| cell(line, runs))).collect()
-            }));
-            if number > 0 {
-                writeln!(f)?;
-            }
-            write_table(f, &rows)?;
-        }
-        Ok(())
-    }
-}
-
-/// The first column to the left, the others to the right.
-fn write_table(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
-    let columns = rows.first().map_or(0, Vec::len);
-    // Markdown wants three dashes.
-    let widths: Vec<usize> =
-        (0..columns).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0).max(3)).collect();
-    for (number, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        writeln!(f, "| {} |", cells.collect::<Vec<_>>().join(" | "))?;
-        if number == 0 {
-            let dashes = widths.iter().enumerate().map(|(column, &width)| {
-                if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) }
-            });
-            writeln!(f, "| {} |", dashes.collect::<Vec<_>>().join(" | "))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::super::usage::Rate;
+    use super::super::cycle::{Crash, Reload};
     use super::*;
-    use crate::bench::scale::cost::Rate;
-    use crate::bench::scale::cycle::{Crash, Reload};
 
-    fn measured(factor: u32) -> Measured {
-        let rate = Rate { cpu_per_minute: Duration::from_millis(100) * factor, wakeups_per_second: f64::from(factor) };
-        Measured {
+    #[test]
+    fn every_figure_has_its_own_name() {
+        let rate = |cpu, wakeups, switches| Rate { cpu: Duration::from_millis(cpu), wakeups, switches };
+        let run = Measured {
             master_memory: 3 << 20,
-            backup_memory: u64::from(factor) << 20,
-            master: rate,
-            backup: rate,
+            backup_memory: 2 << 20,
+            master: rate(4, 1.0, 1.5),
+            backup: rate(5, 2.0, 2.5),
+            calls: [6.5, 7.5],
             start: Duration::from_secs(3),
-            reload: (factor < 3).then_some(Reload {
-                took: Duration::from_millis(4),
-                longest_gap: Duration::from_secs(1),
-                missed: 0,
-            }),
+            reload: Some(Reload { took: Duration::from_millis(4), longest_gap: Duration::from_secs(1), missed: 0 }),
             handover: Duration::from_millis(7),
-            crash: Crash { first: -0.001, last: 0.002 * f64::from(factor), spread: Duration::from_millis(9), left: 0 },
-        }
-    }
-
-    #[test]
-    fn a_cell_is_a_median_with_its_range() {
-        let cpu = &LINES[2];
-        assert_eq!(cell(cpu, &[measured(1), measured(5), measured(2)]), "200 (100 to 500)");
-        assert_eq!(cell(cpu, &[measured(1), measured(2)]), "150 (100 to 200)");
-        assert_eq!(cell(cpu, &[measured(1), measured(1)]), "100");
-        assert_eq!(cell(cpu, &[]), "-");
-    }
-
-    #[test]
-    fn there_is_a_table_for_each_number() {
-        let mut report = Report::default();
-        let (one, many) = (Load::new(1).unwrap(), Load::new(4080).unwrap());
-        report.add(many, Program::Ours, measured(2));
-        report.add(one, Program::Ours, measured(1));
-        report.add(one, Program::Ucarp, measured(3));
-        let text = report.to_string();
-        let lines: Vec<String> =
-            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines.len(), 2 * (LINES.len() + 2) + 1);
-        assert_eq!(lines[0], "| 1 virtual host, n = 1 | ours | ucarp |");
-        assert_eq!(lines[2], "| PSS of the master, MiB | 3.0 | 3.0 |");
-        assert_eq!(lines[10], "| crash: deadline to announcement, most, ms | 2.0 | 6.0 |");
-        assert_eq!(lines[15], "| reload: advertisements missed | 0 | - |");
-        assert_eq!(lines[17], "| 4080 virtual hosts on 16 interfaces, n = 1 | ours |");
+            crash: Crash { first: -1.0, last: 2.0, spread: Duration::from_millis(9), left: 8 },
+        };
+        let key = Key { setting: "", case: "255 virtual hosts", program: "ours" };
+        let mut record = Record::unkept("scale");
+        add(&mut record, key, &run);
+        let values: Vec<f64> = FIGURES.iter().map(|figure| record.values(key, figure)[0]).collect();
+        let expected =
+            [3.0, 2.0, 240.0, 300.0, 1.0, 2.0, 1.5, 2.5, 6.5, 7.5, 3000.0, -1.0, 2.0, 9.0, 8.0, 7.0, 4.0, 0.0];
+        assert_eq!(values, expected);
+        add(&mut record, key, &Measured { reload: None, ..run });
+        assert_eq!(record.values(key, FIGURES[17]).len(), 1);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use super::network::Side;
-
 const ETHERTYPE: std::ops::Range<usize> = 12..14;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const ARP: [u8; 2] = [0x08, 0x06];
@@ -11,6 +9,7 @@ const ARP: [u8; 2] = [0x08, 0x06];
 const PROTOCOL: u8 = 112;
 /// Version and type of a CARP advertisement; VRRP version 2 has the same, and both have the number next.
 const ADVERTISEMENT: u8 = 0x21;
+const ADVERTISEMENT_OF_VRRP_3: u8 = 0x31;
 const SHARED: u8 = 1;
 const ADDED: u8 = 2;
 
@@ -24,7 +23,7 @@ pub(super) struct Id {
 
 impl Id {
     /// Its address. `10.SEGMENT.1.VHID`, in the /16 of its segment.
-    pub(super) fn address(self) -> Ipv4Addr {
+    pub(super) const fn address(self) -> Ipv4Addr {
         Ipv4Addr::new(10, self.segment, SHARED, self.vhid)
     }
 
@@ -38,11 +37,6 @@ impl Id {
         let [_, segment, SHARED, vhid] = address.octets() else { return None };
         Some(Id { segment, vhid })
     }
-}
-
-/// The own address of a host on a segment.
-pub(super) fn own_address(segment: u8, side: Side) -> Ipv4Addr {
-    Ipv4Addr::new(10, segment, 0, side.number())
 }
 
 /// What a frame is.
@@ -70,30 +64,40 @@ pub(super) fn read(frame: &[u8]) -> Option<Kind> {
 
 fn read_ipv4(packet: &[u8]) -> Option<Kind> {
     let header = usize::from(packet.first()? & 0x0f) * 4;
-    let [ADVERTISEMENT, vhid, rank, _, _, advbase] = *packet.get(header..)?.first_chunk()? else { return None };
-    if *packet.get(9)? != PROTOCOL {
+    let [kind, vhid, rank, _, _, advbase] = *packet.get(header..)?.first_chunk()?;
+    if *packet.get(9)? != PROTOCOL || ![ADVERTISEMENT, ADVERTISEMENT_OF_VRRP_3].contains(&kind) {
         return None;
     }
     // Both protocols have the number and the rank at the same place. Only CARP has 7 words of authentication, where VRRP
     // counts its addresses; there advskew and advbase of 255 are a goodbye, here it is priority 0.
-    let carp = packet.get(header + 3) == Some(&7) && packet.len() >= header + 36;
+    let carp = kind == ADVERTISEMENT && packet.get(header + 3) == Some(&7) && packet.len() >= header + 36;
     let leaving = if carp { (rank, advbase) == (255, 255) } else { rank == 0 };
     Some(if leaving { Kind::Goodbye(vhid) } else { Kind::Advertisement(vhid) })
 }
 
 fn read_arp(packet: &[u8]) -> Option<Kind> {
-    let sender: [u8; 4] = packet.get(14..18)?.try_into().ok()?;
-    let target = packet.get(24..28)?;
-    match sender {
-        [_, _, SHARED, vhid] if sender == target => Some(Kind::Announcement(vhid)),
-        [_, _, ADDED, vhid] if sender == target => Some(Kind::Added(vhid)),
+    match announced(packet)?.octets() {
+        [_, _, SHARED, vhid] => Some(Kind::Announcement(vhid)),
+        [_, _, ADDED, vhid] => Some(Kind::Added(vhid)),
         _ => None,
     }
+}
+
+/// The address of a gratuitous ARP, whatever address it is.
+pub(super) fn announcement(frame: &[u8]) -> Option<Ipv4Addr> {
+    (frame.get(ETHERTYPE)? == ARP).then(|| announced(frame.get(ETHERTYPE.end..)?))?
+}
+
+fn announced(packet: &[u8]) -> Option<Ipv4Addr> {
+    let sender: [u8; 4] = packet.get(14..18)?.try_into().ok()?;
+    (sender == packet.get(24..28)?).then(|| Ipv4Addr::from(sender))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 3, 0, 1);
 
     fn ethernet(kind: [u8; 2], payload: &[u8]) -> Vec<u8> {
         [&[0; 12][..], &kind, payload].concat()
@@ -120,6 +124,8 @@ mod tests {
             |priority| read(&ipv4(PROTOCOL, &[0x21, 8, priority, 1, 0, 1, 0, 0, 10, 0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!(vrrp(200), Some(Kind::Advertisement(8)));
         assert_eq!(vrrp(0), Some(Kind::Goodbye(8)));
+        assert_eq!(read(&ipv4(PROTOCOL, &[0x31, 6, 0, 1, 0, 100, 0, 0, 10, 0, 1, 8])), Some(Kind::Goodbye(6)));
+        assert_eq!(read(&ipv4(PROTOCOL, &[0x22, 6, 0, 1, 0, 1])), None);
         assert_eq!(read(&ipv4(17, &[0x21, 8, 0, 1, 0, 1])), None);
         assert_eq!(read(&ipv4(PROTOCOL, &[0x21, 8])), None);
     }
@@ -136,9 +142,14 @@ mod tests {
         assert_eq!(arp(id.address(), id.address()), Some(Kind::Announcement(7)));
         assert_eq!(arp(id.added_address(), id.added_address()), Some(Kind::Added(7)));
         assert_eq!(arp(id.address(), id.added_address()), None);
-        assert_eq!(arp(own_address(3, Side::First), own_address(3, Side::First)), None);
+        let mut packet = [0; 28];
+        packet[14..18].copy_from_slice(&OWN.octets());
+        packet[24..28].copy_from_slice(&OWN.octets());
+        assert_eq!(announcement(&ethernet(ARP, &packet)), Some(OWN));
+        assert_eq!(announcement(&ethernet(IPV4, &packet)), None);
+        assert_eq!(arp(OWN, OWN), None);
         assert_eq!(Id::of(id.address()), Some(id));
         assert_eq!(Id::of(id.added_address()), None);
-        assert_eq!(Id::of(own_address(3, Side::Second)), None);
+        assert_eq!(Id::of(OWN), None);
     }
 }

@@ -178,6 +178,12 @@ impl Engine {
         0
     }
 
+    /// One turn, with what has arrived and without waiting for more, for those who drive it step by step instead of letting
+    /// it [run](Self::run).
+    pub fn one_turn(&mut self) {
+        self.turn(&Arrivals { orders: !self.guardian.is_gone(), frames: true });
+    }
+
     /// Without a guardian there is nothing left to do but to keep what scripts hold.
     fn is_over(&self) -> bool {
         self.guardian.is_to_end()

@@ -7,6 +7,8 @@ mod control;
 mod hosts;
 mod interfaces;
 mod reports;
+#[cfg(test)]
+mod tests;
 mod wills;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,7 @@ use ucarp_sys::signals::{Signal, Signals};
 use crate::checks::Checks;
 use crate::complaints::{Complaints, Subject};
 use crate::config::Secret;
+use crate::engine::Line;
 use crate::interface::Interface;
 use crate::keeper::Keeper;
 use crate::protocol::{HostNumber, Order};
@@ -47,6 +50,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The rest after a wait that failed.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What the engine may take to leave all groups, beside the scripts that it waits for.
+const LEAVE: Duration = Duration::from_secs(10);
+
 /// A step of the loop that took this long was interrupted by a stop of the process.
 const STALL: Duration = Duration::from_millis(20);
 
@@ -63,8 +69,18 @@ pub struct Parts {
     /// Whether signals that ask for the end let virtual hosts leave in peace. If not, all ends at once, and addresses
     /// stay with whoever has them, as UCARP without `-z`.
     pub orderly: bool,
-    /// Whether the engine is a process of its own.
-    pub split: bool,
+    /// Who is the engine.
+    pub engine: Player,
+}
+
+/// Who is the engine.
+pub enum Player {
+    /// A confined process.
+    Process,
+    /// A thread of this process, for debugging.
+    Thread,
+    /// Whoever takes the other end of the line, for tests: an engine that does what ours never would.
+    Stranger(Box<dyn FnMut(Line)>),
 }
 
 /// What has come of reading the configuration.
@@ -108,6 +124,8 @@ pub struct Guardian {
     poller: Poller,
     complaints: Complaints,
     shutting_down: bool,
+    /// When the engine has to have left all groups.
+    leave_by: Option<Instant>,
     /// The signal that ends this process at once.
     killed_by: Option<Signal>,
     /// When the addresses that advertisements come from were last found, and when they are looked for again.
@@ -157,6 +175,7 @@ impl Guardian {
             poller: Poller::new(),
             complaints: Complaints::default(),
             shutting_down: false,
+            leave_by: None,
             killed_by: None,
             sources_found: None,
             sources_due: None,
@@ -180,6 +199,21 @@ impl Guardian {
             });
             self.turn(&arrivals);
         }
+        self.finish()
+    }
+
+    /// Starts what was prepared, for those who drive it step by step instead of letting it [run](Self::run).
+    pub fn begin_stepping(&mut self) {
+        self.start();
+    }
+
+    /// One turn, with what has arrived and without waiting for more.
+    pub fn one_turn(&mut self) {
+        self.turn(&Arrivals { signals: true, monitor: true, reports: true });
+    }
+
+    /// Ends the engine, and forgets all virtual hosts unless this process is to die at once.
+    pub fn finish(mut self) -> Option<Signal> {
         self.checks.end();
         self.child.end();
         if self.killed_by.is_none() {
@@ -206,7 +240,7 @@ impl Guardian {
         let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
-        let others = others.into_iter().chain([self.sources_due, self.verify_due]);
+        let others = others.into_iter().chain([self.sources_due, self.verify_due, self.leave_by]);
         let others = others.chain([self.checks.next_deadline(), self.control.next_deadline()]);
         let deadline = earliest(scripts.chain(interfaces).chain(others));
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
@@ -232,6 +266,9 @@ impl Guardian {
         }
         let now = now();
         self.watch_child(now);
+        if self.leave_by.take_if(|by| *by <= now).is_some() && self.child.is_running() {
+            self.engine_failed(now, "does not leave");
+        }
         self.retry_control(now);
         self.retry_interfaces(now);
         if self.sources_due.is_some_and(|due| due <= now) {
@@ -269,14 +306,22 @@ impl Guardian {
                 }
                 Signal::Hup | Signal::Int | Signal::Quit | Signal::Term if !self.shutting_down => {
                     info!("Told to end by {signal}");
-                    self.shutting_down = true;
-                    self.service.stage(Stage::Stopping);
-                    self.command_all(Command::ShutDown);
+                    self.shut_down();
                 }
                 // A second request to end changes nothing; an ended process is noticed in every turn.
                 _ => {}
             }
         }
+    }
+
+    /// Lets all virtual hosts leave their groups. An engine that does not let go is not waited for longer than the scripts
+    /// may take.
+    fn shut_down(&mut self) {
+        self.shutting_down = true;
+        self.service.stage(Stage::Stopping);
+        self.command_all(Command::ShutDown);
+        let scripts = self.hosts.values().map(|hosted| hosted.scripts.longest()).max().unwrap_or_default();
+        self.leave_by = Some(now() + LEAVE + scripts);
     }
 
     /// The engine knows best. Without one nothing is held.

@@ -96,6 +96,13 @@ impl Runner {
         self.running.is_none() && self.refused.is_none()
     }
 
+    /// The longest that is waited for scripts: one that runs, and one behind it.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let one = self.scripts.time_limit + 2 * GRACE;
+        if self.scripts.up.is_none() && self.scripts.down.is_none() { Duration::ZERO } else { 2 * one }
+    }
+
     /// Wishes the outcome of `action`. Returns it if that is reached already, because there is no script to run.
     pub fn request(&mut self, now: Instant, action: Action) -> Option<Action> {
         if let Some(refused) = self.refused.take_if(|refused| refused.action != action) {

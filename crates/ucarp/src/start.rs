@@ -19,7 +19,7 @@ use ucarp_sys::signals::{self, Signal, Signals};
 use ucarp_sys::{link, process};
 
 use crate::config::{self, Purpose, Secret, Severity};
-use crate::guardian::{Guardian, Parts, Place, Reading, Style};
+use crate::guardian::{Guardian, Parts, Place, Player, Reading, Style};
 use crate::interface::without_label;
 use crate::logging;
 use crate::options::{Configured, ControlSocket, Options, Warning};
@@ -170,8 +170,8 @@ fn prepare_configured(
     let monitor = Monitor::open().map_err(SetupError::Monitor)?;
     let file = configured.file.clone();
     let reload = Some(Box::new(move || load(&file)) as Box<dyn FnMut() -> Reading>);
-    let mut guardian =
-        Guardian::new(Parts { monitor, signals, style: Style::Named, reload, orderly: true, split: configured.split });
+    let engine = player(configured.split);
+    let mut guardian = Guardian::new(Parts { monitor, signals, style: Style::Named, reload, orderly: true, engine });
     guardian.remember_configuration(&settings, secrets);
     let configured_path = settings.control.clone();
     for (name, state, failure) in guardian.prepare(settings) {
@@ -207,7 +207,7 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         style: Style::Classic,
         reload: None,
         orderly: options.shutdown,
-        split: options.split,
+        engine: player(options.split),
     });
     for (name, state, failure) in guardian.prepare(Settings {
         hosts: vec![classic(options, title)?],
@@ -237,6 +237,10 @@ fn prepare_classic(options: &Options, title: &str) -> Result<Guardian, SetupErro
         Err(error) => debug!("Unable to list addresses: {error}"),
     }
     Ok(guardian)
+}
+
+fn player(split: bool) -> Player {
+    if split { Player::Process } else { Player::Thread }
 }
 
 /// The virtual host of the command line.

@@ -15,7 +15,7 @@ use ucarp_sys::process::{self, Signal, Tally};
 use ucarp_sys::sandbox::{self, Sandbox};
 use ucarp_sys::signals::{self, Termination};
 
-use super::{Guardian, STALL, earliest, now};
+use super::{Guardian, Player, STALL, earliest, now};
 use crate::engine::{Engine, Line};
 use crate::logging;
 use crate::protocol::{LONGEST_DATAGRAM, Order, Orders, Report, write_reports};
@@ -88,20 +88,27 @@ enum Kind {
     Process(process::Child),
     /// With `--no-split`.
     Thread(thread::JoinHandle<u8>),
+    /// In a test.
+    Stranger,
 }
 
 impl Kind {
-    fn start(split: bool, unicast: bool, tuning: settings::Process, line: Line) -> io::Result<Self> {
+    fn start(player: &mut Player, unicast: bool, tuning: settings::Process, line: Line) -> io::Result<Self> {
         let guardian = std::process::id();
-        if split {
-            process::fork_child(|| work(guardian, unicast, &tuning, line)).map(Self::Process)
-        } else {
-            let builder = thread::Builder::new().name("engine".into());
-            let run = move || {
-                tuning::apply(&tuning, "engine");
-                Engine::new(line).run()
-            };
-            builder.spawn(run).map(Self::Thread)
+        match player {
+            Player::Process => process::fork_child(|| work(guardian, unicast, &tuning, line)).map(Self::Process),
+            Player::Thread => {
+                let builder = thread::Builder::new().name("engine".into());
+                let run = move || {
+                    tuning::apply(&tuning, "engine");
+                    Engine::new(line).run()
+                };
+                builder.spawn(run).map(Self::Thread)
+            }
+            Player::Stranger(take) => {
+                take(line);
+                Ok(Self::Stranger)
+            }
         }
     }
 
@@ -110,6 +117,7 @@ impl Kind {
         match self {
             Self::Process(process) => Ok(process.try_wait()?.map(|exit| exit.to_string())),
             Self::Thread(thread) => Ok(thread.is_finished().then(|| "nobody having told it to".into())),
+            Self::Stranger => Ok(None),
         }
     }
 
@@ -235,16 +243,16 @@ impl Child {
         }
     }
 
-    fn launch(&mut self, split: bool, unicast: bool) -> io::Result<()> {
+    fn launch(&mut self, player: &mut Player, unicast: bool) -> io::Result<()> {
         let (channel, other) = Channel::pair()?;
         let tally = Tally::new()?;
         let line = Line {
             channel: other,
             tally: tally.try_clone()?,
             termination: None,
-            journal: if split { None } else { logging::journal() },
+            journal: if matches!(player, Player::Process) { None } else { logging::journal() },
         };
-        let engine = Kind::start(split, unicast, self.tuning, line)?;
+        let engine = Kind::start(player, unicast, self.tuning, line)?;
         let (started, last_beat) = (now(), now());
         let (orders, outbox, buffer) = (Orders::default(), VecDeque::new(), vec![0; LONGEST_DATAGRAM]);
         let (beat, read, closed) = (LONGEST_BEAT, false, false);
@@ -330,7 +338,7 @@ impl Guardian {
     /// Starts an engine and tells it everything.
     pub(super) fn launch(&mut self, now: Instant) {
         let unicast = self.hosts.values().any(|hosted| matches!(hosted.settings.transport, Transport::Unicast { .. }));
-        if let Err(error) = self.child.launch(self.parts.split, unicast) {
+        if let Err(error) = self.child.launch(&mut self.parts.engine, unicast) {
             error!("Unable to start the engine: {error}");
             self.child.replace(now, now);
             return;

@@ -169,7 +169,8 @@ fn every_outcome_in_the_documents_has_its_case() {
         assert!(!cases.is_empty(), "no case in {row}");
         for case in cases {
             let (module, function) = case.rsplit_once("::").expect("it contains the separator");
-            let file = package.join("tests").join(module.replace("::", "/")).with_extension("rs");
+            let (root, module) = module.strip_prefix("ucarp::").map_or(("tests", module), |module| ("src", module));
+            let file = package.join(root).join(module.replace("::", "/")).with_extension("rs");
             let source =
                 fs::read_to_string(&file).unwrap_or_else(|error| panic!("{case}: {}: {error}", file.display()));
             assert!(source.contains(&format!("\nfn {function}()")), "{case} is not in {}", file.display());

@@ -21,7 +21,8 @@ fuzz_target!(|datagram: &[u8]| {
     if let Ok(orders) = protocol::read_orders(datagram) {
         let mut said = Orders::default();
         orders.iter().for_each(|order| said.push(order));
-        let again = said.take().into_iter().flat_map(|datagram| protocol::read_orders(&datagram).expect("it was written"));
+        let again =
+            said.take().into_iter().flat_map(|datagram| protocol::read_orders(&datagram).expect("it was written"));
         assert!(again.eq(orders), "what was understood can be said");
     }
 });

@@ -9,6 +9,8 @@
 mod dice;
 pub mod frames;
 pub mod node;
+pub mod pair;
+pub mod tape;
 
 use std::sync::LazyLock;
 

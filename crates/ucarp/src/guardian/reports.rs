@@ -33,7 +33,13 @@ impl Guardian {
                         self.child.is_alive(now);
                         self.service.alive(now);
                     }
-                    reports.into_iter().for_each(|report| self.heed(now, decided, report));
+                    for report in reports {
+                        self.heed(now, decided, report);
+                        // One that said what it must not has nothing more to say.
+                        if !self.child.is_running() {
+                            return;
+                        }
+                    }
                 }
                 Err(error) => return self.distrust(&error.to_string()),
             }

@@ -99,6 +99,18 @@ fn an_engine_that_says_what_it_must_not_is_replaced_and_holds_nothing() {
 }
 
 #[test]
+fn nothing_that_follows_what_it_must_not_say_counts() {
+    play(|mut guardian, lines| {
+        let line = lines.recv().unwrap();
+        let no_goodbye = Report::Will { host: WEB, link: LinkId(0), destination: None, goodbye: vec![1, 2, 3] };
+        say(&line, &[Report::State(WEB, State::Master), no_goodbye, Report::Claim(WEB)]);
+        guardian.one_turn();
+        assert!(!has_address(&mut guardian) && guardian.is_silent(WEB));
+        guardian.finish();
+    });
+}
+
+#[test]
 fn virtual_hosts_that_are_not_there_cannot_be_asked_for() {
     play(|mut guardian, lines| {
         let line = lines.recv().unwrap();

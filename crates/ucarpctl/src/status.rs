@@ -100,7 +100,7 @@ fn write_table(out: &mut dyn Write, look: &Look, hosts: &[VirtualHost]) -> Resul
     table.write(out, look)?;
     for host in hosts {
         for concern in concerns::of(host) {
-            let line = format!("{}: {concern}", host.name);
+            let line = format!("{}: {}", host.name, concern.text);
             writeln!(out, "{}", look.paint(Tone::Careful, &clean(&line)))?;
         }
     }

@@ -104,7 +104,7 @@ fn configuration(system: &System, file: Option<&Path>, findings: &mut Vec<Findin
         }
         Answer::NotThere => {
             let text = "not checked: the program ucarp is neither beside ucarpctl nor in the PATH";
-            findings.push(Finding::new(Level::Note, "configuration", text));
+            findings.push(Finding::new(Level::Note, "configuration", text).mended_by("command -v ucarp"));
         }
     }
 }
@@ -118,8 +118,7 @@ fn virtual_host(host: &VirtualHost, events: &[Event], findings: &mut Vec<Finding
         findings.push(Finding::new(Level::Error, name, text).mended_by(format!("ucarpctl explain {name}")));
     }
     for concern in concerns::of(host) {
-        let finding = Finding::new(Level::Warning, name, concern);
-        findings.push(if host.held { finding.mended_by(format!("ucarpctl release {name}")) } else { finding });
+        findings.push(Finding::new(Level::Warning, name, concern.text).mended_by(concern.mend));
     }
     for peer in host.peers.iter().filter(|peer| (peer.advbase, peer.advskew) == (host.advbase, host.advskew)) {
         let text = format!(

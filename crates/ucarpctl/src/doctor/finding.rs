@@ -57,3 +57,12 @@ impl Finding {
         Ok(())
     }
 }
+
+/// What was found, of which everything that is wrong has to have a command.
+#[cfg(test)]
+pub(super) fn with_commands(findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in findings.iter().filter(|finding| finding.level >= Level::Warning) {
+        assert!(finding.mend.is_some(), "{finding:?}");
+    }
+    findings
+}

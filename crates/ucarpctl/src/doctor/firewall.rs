@@ -33,7 +33,7 @@ pub(super) fn examine(system: &System, hosts: &[VirtualHost], findings: &mut Vec
         Answer::NotThere => {
             let Answer::Said(rules) = system.ask("iptables", &["-S"]) else {
                 let text = "not looked at: neither nft nor iptables tells its rules";
-                findings.push(Finding::new(Level::Note, "firewall", text));
+                findings.push(Finding::new(Level::Note, "firewall", text).mended_by("sudo nft list ruleset"));
                 return;
             };
             iptables(&rules).iter().for_each(|chain| judge(chain, has_unicast, findings));

@@ -46,7 +46,7 @@ pub(super) fn examine(system: &System, interface: &str, hosts: &[VirtualHost], f
     if interface.contains('/') || !system.has(&directory) {
         let there = system.list("/sys/class/net").join(", ");
         let text = format!("there is no such interface here; there is {there}");
-        findings.push(Finding::new(Level::Error, interface, text));
+        findings.push(Finding::new(Level::Error, interface, text).mended_by("ip -brief link"));
         return;
     }
     let needs = Needs::of(hosts, interface);
@@ -67,14 +67,12 @@ fn link(system: &System, interface: &str, needs: &Needs, findings: &mut Vec<Find
         let mend = format!("ip link set dev {interface} up");
         findings.push(Finding::new(Level::Error, interface, "it is down").mended_by(mend));
     } else if read("carrier").as_deref() == Some("0") {
-        findings.push(Finding::new(
-            Level::Error,
-            interface,
-            "it has no carrier: look at the cable and the switch's port",
-        ));
+        let text = "it has no carrier: look at the cable and the switch's port";
+        findings.push(Finding::new(Level::Error, interface, text).mended_by(format!("ethtool {interface}")));
     }
     if flags & LOOPBACK != 0 {
-        findings.push(Finding::new(Level::Error, interface, "it is a loopback: no other host is there"));
+        let text = "it is a loopback: no other host is there";
+        findings.push(Finding::new(Level::Error, interface, text).mended_by("ip -brief link   # lists the others"));
     }
     if flags & MULTICAST == 0 && !needs.unicast {
         let mend =
@@ -93,14 +91,16 @@ fn kind(system: &System, interface: &str, findings: &mut Vec<Finding>) {
     let directory = format!("/sys/class/net/{interface}");
     if let Some(master) = system.link(&format!("{directory}/master")) {
         let text = format!("it is a part of {master}, which takes its frames: give `interface = \"{master}\"`");
-        findings.push(Finding::new(Level::Error, interface, text));
+        let mend = "ucarpctl reload   # after that change of the configuration";
+        findings.push(Finding::new(Level::Error, interface, text).mended_by(mend));
     }
     let uevent = system.read(&format!("{directory}/uevent")).unwrap_or_default();
     let kind = uevent.lines().find_map(|line| line.strip_prefix("DEVTYPE="));
     match kind {
         Some("wlan") => {
             let text = "it is wireless: access points drop frames of other MAC addresses, and lose multicast";
-            findings.push(Finding::new(Level::Warning, interface, text));
+            let mend = "ip -brief link   # one with a cable is better";
+            findings.push(Finding::new(Level::Warning, interface, text).mended_by(mend));
         }
         Some("macvlan" | "ipvlan") => {
             let text = "it is a macvlan or ipvlan: it gets frames for its own MAC address alone, so `mac = \"virtual\"` does not \

@@ -60,11 +60,12 @@ fn clock(system: &System, hosts: &[VirtualHost], findings: &mut Vec<Finding>) {
     if let Some(source) = source.filter(|source| source.contains("jiffies")) {
         let text = format!("the kernel counts time by {source}: timers are late while the machine is busy");
         let available = system.read(&format!("{directory}/available_clocksource")).unwrap_or_default();
-        let mut finding = Finding::new(Level::Warning, "clock", text);
-        if let Some(better) = available.split_whitespace().find(|name| !name.contains("jiffies")) {
-            finding = finding.mended_by(format!("echo {better} > {directory}/current_clocksource"));
-        }
-        findings.push(finding);
+        let better = available.split_whitespace().find(|name| !name.contains("jiffies"));
+        let mend = better.map_or_else(
+            || "dmesg | grep -i clocksource   # why there is no better one".to_owned(),
+            |better| format!("echo {better} > {directory}/current_clocksource"),
+        );
+        findings.push(Finding::new(Level::Warning, "clock", text).mended_by(mend));
     }
     let Answer::Said(synchronized) = system.ask("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]) else {
         return;
@@ -102,7 +103,8 @@ fn hypervisor(system: &System, hosts: &[VirtualHost], findings: &mut Vec<Finding
              their API names; give `transport = \"unicast\"` and `peers`, and move the address with an up script"
         );
         let is_ready = !hosts.is_empty() && hosts.iter().all(|host| host.transport == "unicast");
-        findings.push(Finding::new(if is_ready { Level::Note } else { Level::Warning }, "cloud", text));
+        let finding = Finding::new(if is_ready { Level::Note } else { Level::Warning }, "cloud", text);
+        findings.push(finding.mended_by("ucarpctl reload   # after that change of the configuration"));
         return;
     }
     if !is_virtual {

@@ -42,7 +42,7 @@ pub(super) fn write(out: &mut dyn Write, look: &Look, host: &VirtualHost) -> io:
         host.counters.iter().filter(|(_, value)| **value > 0).map(|(name, value)| format!("{name} {value}")).collect();
     lines.plain("counters", &counters.join(", "))?;
     for concern in concerns::of(host) {
-        lines.toned("notice", &concern, Some(Tone::Careful))?;
+        lines.toned("notice", &concern.text, Some(Tone::Careful))?;
     }
     Ok(())
 }

@@ -171,7 +171,7 @@ fn detail_lines(host: &VirtualHost, style: Palette) -> Vec<Line<'static>> {
         lines.push(Line::from(vec![Span::raw(text), role, Span::raw(rest)]));
     }
     for concern in concerns::of(host) {
-        lines.push(Line::styled(format!("  {}", clean(&concern)), style.of(Tone::Careful)));
+        lines.push(Line::styled(format!("  {}", clean(&concern.text)), style.of(Tone::Careful)));
     }
     lines
 }

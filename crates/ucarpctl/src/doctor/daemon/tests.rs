@@ -1,6 +1,7 @@
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::doctor::finding::with_commands;
 use crate::fake::{self, Fake};
 use crate::look::Look;
 
@@ -11,7 +12,7 @@ fn found(daemon: &Fake) -> Vec<Finding> {
     examine(&context, &System::at(daemon.path()), None, &mut findings);
     // What is beside the test is not what this is about.
     findings.retain(|finding| finding.about != "configuration");
-    findings
+    with_commands(findings)
 }
 
 #[test]

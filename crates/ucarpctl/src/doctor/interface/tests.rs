@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::doctor::finding::with_commands;
 use crate::fake;
 
 /// A host with `eth0`, which is fine.
@@ -35,7 +36,7 @@ fn set(root: &Path, path: &str, text: &str) {
 fn found(root: &Path, hosts: &[VirtualHost]) -> Vec<Finding> {
     let mut findings = Vec::new();
     examine(&System::at(root), "eth0", hosts, &mut findings);
-    findings
+    with_commands(findings)
 }
 
 #[test]
@@ -48,34 +49,24 @@ fn a_good_interface_is_fine() {
 #[test]
 fn each_trouble_is_found_with_its_command() {
     let cases = [
-        ("sys/class/net/eth0/flags", "0x1002", "it is down", Some("ip link set dev eth0 up")),
-        ("sys/class/net/eth0/flags", "0x3", "it does no multicast", Some("ip link set dev eth0 multicast on")),
-        ("sys/class/net/eth0/flags", "0x1083", "it does no ARP", Some("ip link set dev eth0 arp on")),
-        ("sys/class/net/eth0/carrier", "0", "it has no carrier", None),
-        ("sys/class/net/eth0/uevent", "DEVTYPE=wlan", "it is wireless", None),
-        (
-            "proc/sys/net/ipv4/conf/eth0/arp_ignore",
-            "8",
-            "arp_ignore",
-            Some("sysctl -w net.ipv4.conf.eth0.arp_ignore=0"),
-        ),
-        (
-            "proc/sys/net/ipv6/conf/eth0/disable_ipv6",
-            "1",
-            "IPv6 is off",
-            Some("sysctl -w net.ipv6.conf.eth0.disable_ipv6=0"),
-        ),
+        ("sys/class/net/eth0/flags", "0x1002", "it is down", "ip link set dev eth0 up"),
+        ("sys/class/net/eth0/flags", "0x3", "it does no multicast", "ip link set dev eth0 multicast on"),
+        ("sys/class/net/eth0/flags", "0x1083", "it does no ARP", "ip link set dev eth0 arp on"),
+        ("sys/class/net/eth0/carrier", "0", "it has no carrier", "ethtool eth0"),
+        ("sys/class/net/eth0/uevent", "DEVTYPE=wlan", "it is wireless", "ip -brief link"),
+        ("proc/sys/net/ipv4/conf/eth0/arp_ignore", "8", "arp_ignore", "sysctl -w net.ipv4.conf.eth0.arp_ignore=0"),
+        ("proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1", "IPv6 is off", "sysctl -w net.ipv6.conf.eth0.disable_ipv6=0"),
         (
             "proc/sys/net/ipv4/conf/all/promote_secondaries",
             "0",
             "promote_secondaries 0",
-            Some("sysctl -w net.ipv4.conf.eth0.promote"),
+            "sysctl -w net.ipv4.conf.eth0.promote",
         ),
         (
             "proc/sys/net/ipv4/igmp_max_memberships",
             "0",
             "igmp_max_memberships",
-            Some("sysctl -w net.ipv4.igmp_max_memberships=20"),
+            "sysctl -w net.ipv4.igmp_max_memberships=20",
         ),
     ];
     for (path, value, text, mend) in cases {
@@ -84,8 +75,7 @@ fn each_trouble_is_found_with_its_command() {
         let findings = found(root.path(), &[fake::master()]);
         assert_eq!(findings.len(), 1, "{path}: {findings:#?}");
         assert!(findings[0].level >= Level::Warning && findings[0].text.starts_with(text), "{findings:#?}");
-        let command = findings[0].mend.as_deref();
-        assert!(mend.is_none_or(|mend| command.is_some_and(|command| command.starts_with(mend))), "{findings:#?}");
+        assert!(findings[0].mend.as_ref().is_some_and(|command| command.starts_with(mend)), "{findings:#?}");
     }
 }
 
@@ -112,5 +102,6 @@ fn an_interface_that_is_not_there_is_an_error_with_those_that_are() {
     let root = host();
     let mut findings = Vec::new();
     examine(&System::at(root.path()), "eth1", &[], &mut findings);
-    assert_eq!(findings, [Finding::new(Level::Error, "eth1", "there is no such interface here; there is eth0")]);
+    let expected = Finding::new(Level::Error, "eth1", "there is no such interface here; there is eth0");
+    assert_eq!(findings, [expected.mended_by("ip -brief link")]);
 }

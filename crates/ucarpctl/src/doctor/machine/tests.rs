@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::doctor::finding::with_commands;
 use crate::fake;
 
 fn found(files: &[(&str, &str)], hosts: &[VirtualHost]) -> Vec<Finding> {
@@ -13,7 +14,7 @@ fn found(files: &[(&str, &str)], hosts: &[VirtualHost]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     examine(&System::at(directory.path()), hosts, &mut findings);
-    findings
+    with_commands(findings)
 }
 
 #[test]

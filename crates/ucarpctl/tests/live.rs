@@ -1,109 +1,16 @@
-//! Real daemons on the hosts of a laboratory.
-//!
-//! `UCARP_OURS` names the daemon; without it that is the one that cargo has built beside this program.
+//! ucarpctl with real daemons.
 
-use std::env;
+mod real;
+mod terminal;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use netlab::{Host, Lab, Process, Signal};
+use netlab::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// Longer than anything that is waited for.
-const SOON: Duration = Duration::from_secs(60);
-
-/// The daemon. `None`: it was not built, which under CI is a failure.
-fn daemon() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_BIN_EXE_ucarpctl")).with_file_name("ucarp");
-    let path = env::var_os("UCARP_OURS").map_or(beside, PathBuf::from);
-    if path.is_file() {
-        return Some(path);
-    }
-    assert!(env::var_os("CI").is_none(), "there is no daemon at {}", path.display());
-    eprintln!("skipped: there is no daemon at {}; `cargo build -p ucarp` builds it", path.display());
-    None
-}
-
-/// A host with a daemon.
-struct Node {
-    host: Host,
-    directory: PathBuf,
-    process: Process,
-}
-
-impl Node {
-    fn start(lab: &Lab, directory: &Path, daemon: &Path, octet: u8, more: &str) -> Self {
-        let name = format!("h{octet}");
-        let host = lab.host(&name, octet, [10, 0, 0, octet], 24).expect("a host can be added");
-        let directory = directory.join(name);
-        fs::create_dir(&directory).expect("a directory can be made");
-        let file = directory.join("ucarp.toml");
-        let text = format!(
-            "control = {:?}\n[defaults]\ninterface = \"eth0\"\npassword = \"secret\"\n\
-             [virtual-host.web]\nvhid = 1\naddresses = [\"10.0.0.100\"]\n{more}\n",
-            directory.join("control.sock")
-        );
-        fs::write(&file, text).expect("a file can be written");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file can be made private");
-        let mut command = Command::new(daemon);
-        command.arg("-c").arg(&file);
-        let process = host.spawn(command).expect("the daemon can be started");
-        Self { host, directory, process }
-    }
-
-    /// Runs ucarpctl on this host: what it wrote, and its exit status.
-    fn ctl(&self, arguments: &[&str]) -> (String, Option<i32>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ucarpctl"));
-        command.arg("--socket").arg(self.directory.join("control.sock")).args(arguments);
-        let process = self.host.spawn(command).expect("the program can be run");
-        let status = process.wait(SOON).expect("it can be waited for").expect("it ends");
-        assert!(process.wait_for_end_of_output(SOON));
-        (process.output(), status.code())
-    }
-
-    /// Waits until `ucarpctl status` exits with this.
-    #[track_caller]
-    fn wait_for_status(&self, expected: i32) {
-        let mut last = (String::new(), None);
-        let came = netlab::wait_until(SOON, || {
-            last = self.ctl(&["status"]);
-            last.1 == Some(expected)
-        });
-        assert!(came, "never {expected}: {last:?}; the daemon said:\n{}", self.process.output());
-    }
-}
-
-/// Two hosts, of which the first one is MASTER and the second one has heard it.
-struct Group {
-    alpha: Node,
-    beta: Node,
-    _lab: Lab,
-    _directory: TempDir,
-}
-
-impl Group {
-    /// `None`: not here.
-    fn new() -> Option<Self> {
-        let daemon = daemon()?;
-        if !netlab::can_run() {
-            return None;
-        }
-        let lab = Lab::new().expect("a lab can be made");
-        let directory = tempfile::tempdir().expect("a directory can be made");
-        let alpha = Node::start(&lab, directory.path(), &daemon, 2, "dead-ratio = 2");
-        alpha.wait_for_status(0);
-        let beta = Node::start(&lab, directory.path(), &daemon, 3, "advskew = 50\ndead-ratio = 2");
-        beta.wait_for_status(1);
-        let group = Self { alpha, beta, _lab: lab, _directory: directory };
-        let heard = || group.beta.ctl(&["peers"]).0.contains("10.0.0.2");
-        assert!(netlab::wait_until(SOON, heard), "{}", group.beta.process.output());
-        Some(group)
-    }
-}
+use real::{Group, Node, SOON};
+use terminal::Terminal;
 
 #[test]
 fn a_master_that_is_held_hands_over_and_takes_part_again_when_it_is_released() {
@@ -169,4 +76,45 @@ fn a_reload_tells_what_is_wrong_and_a_daemon_that_has_ended_is_told_of() {
     assert!(alpha.process.wait(SOON).expect("it can be waited for").is_some());
     let (text, status) = alpha.ctl(&["status"]);
     assert!(status == Some(69) && text.contains("control.sock"), "{text}");
+}
+
+/// `ucarpctl top` as a shell starts it: the terminal controls both, and the shell is there when it has ended.
+fn top(node: &Node) -> Command {
+    let plain = node.command(&["top"]);
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "sh", "-c", "\"$@\"; echo \"ended with $?\"; read line", "sh"]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command
+}
+
+#[test]
+fn top_follows_the_size_of_its_terminal_and_a_daemon_that_ends_and_comes_back() {
+    let Some(mut group) = Group::new() else { return };
+    let mut terminal = Terminal::new(100, 24);
+    let _shell = terminal.run(top(&group.beta));
+    terminal.wait_for_line("web eth0/1");
+    terminal.wait_for_line("10.0.0.2");
+    terminal.wait_for_line("BACKUP: ");
+    let is_first = |lines: &[String], text: &str| lines[0].starts_with(text);
+    terminal.wait_for_screen(|lines| is_first(lines, "h3: ucarp "));
+    terminal.resize(60, 16);
+    // The reason and the addresses have no room any more, and nothing is written beyond the edge.
+    let fits = |lines: &[String]| lines.iter().all(|line| line.chars().skip(60).all(|character| character == ' '));
+    let is_below = |lines: &[String]| lines[16..].iter().all(|line| line.trim().is_empty());
+    terminal.wait_for_screen(|lines| fits(lines) && is_below(lines) && lines[15].starts_with("q quits"));
+    assert!(!terminal.lines().iter().any(|line| line.contains("ADDRESSES")), "{:?}", terminal.lines());
+    terminal.resize(100, 24);
+    terminal.wait_for_line("ADDRESSES");
+
+    assert_eq!(group.alpha.ctl(&["hand-over", "web"]).1, Some(0));
+    terminal.wait_for_line("MASTER: 10.0.0.2 said goodbye");
+    group.beta.process.signal(Signal::KILL).expect("it can be signalled");
+    terminal.wait_for_screen(|lines| lines[0].contains("  ") && lines[0].contains("control.sock"));
+    let daemon = group.daemon.clone();
+    group.beta.restart(&daemon);
+    terminal.wait_for_screen(|lines| is_first(lines, "h3: ucarp ") && !lines[0].contains("control.sock"));
+    terminal.wait_for_line("BACKUP: ");
+    terminal.press("q");
+    terminal.wait_for("ended with 0");
+    assert!(terminal.text().contains("\x1b[?1049l") && terminal.is_cooked());
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
 /// A length of time for people: `41 s`, `3 min 07 s`, `5 h 02 min`, `12 d 4 h`. The script of the page does the same.
 pub(super) fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -49,57 +52,25 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A time of the wall clock, taken apart in UTC.
-pub(super) struct Utc {
-    date: String,
-    time: String,
-}
+/// A time of the wall clock in UTC.
+pub(super) struct Utc(Zoned);
 
 impl Utc {
-    /// Of milliseconds since 1970. Years after 9999 are shown as that.
+    /// Of milliseconds since 1970. What is later than the last time of jiff, in 9999, is shown as that.
     pub(super) fn new(milliseconds: u64) -> Self {
-        const LAST: u64 = 253_402_300_799;
-        let seconds = (milliseconds / 1000).min(LAST);
-        let (year, month, day) = date(seconds / 86400);
-        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        Utc { date: format!("{year:04}-{month:02}-{day:02}"), time: format!("{hour:02}:{minute:02}:{second:02}") }
+        let time = i64::try_from(milliseconds).ok().and_then(|time| Timestamp::from_millisecond(time).ok());
+        Utc(time.unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC))
     }
 
     /// For machines.
     pub(super) fn iso(&self) -> String {
-        format!("{}T{}Z", self.date, self.time)
+        self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
     /// For people whose browser does not show their own time.
     pub(super) fn text(&self) -> String {
-        format!("{} {} UTC", &self.date[5..], self.time)
+        self.0.strftime("%m-%d %H:%M:%S UTC").to_string()
     }
-}
-
-/// Year, month and day of a day since 1970-01-01, by the Gregorian calendar.
-fn date(days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // 400 years always have so many days, so the loop below is short.
-    const CYCLE: u64 = 146_097;
-    let (mut year, mut rest) = (1970 + days / CYCLE * 400, days % CYCLE);
-    loop {
-        let length = if leap(year) { 366 } else { 365 };
-        if rest < length {
-            break;
-        }
-        rest -= length;
-        year += 1;
-    }
-    let february = if leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if rest < length {
-            break;
-        }
-        rest -= length;
-        month += 1;
-    }
-    (year, month, rest + 1)
 }
 
 #[cfg(test)]
@@ -131,7 +102,7 @@ mod tests {
             (951_825_600_000, "2000-02-29T12:00:00Z"),
             (1_798_761_599_999, "2026-12-31T23:59:59Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00Z"),
-            (u64::MAX, "9999-12-31T23:59:59Z"),
+            (u64::MAX, "9999-12-30T22:00:00Z"),
         ];
         for (milliseconds, text) in cases {
             assert_eq!(Utc::new(milliseconds).iso(), text);

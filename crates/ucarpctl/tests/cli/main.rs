@@ -4,6 +4,8 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../terminal/mod.rs"]
+mod screen;
 
 mod changes;
 mod programs;

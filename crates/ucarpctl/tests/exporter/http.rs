@@ -29,7 +29,7 @@ fn connect(exporter: &Exporter) -> TcpStream {
 }
 
 /// The whole answer to a request.
-fn asked(exporter: &Exporter, request: &str) -> String {
+pub(crate) fn asked(exporter: &Exporter, request: &str) -> String {
     let mut stream = connect(exporter);
     // A server that has refused may have closed the connection before all was written.
     let _ = stream.write_all(request.as_bytes());
@@ -38,19 +38,19 @@ fn asked(exporter: &Exporter, request: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-fn get(exporter: &Exporter, path: &str) -> String {
+pub(crate) fn get(exporter: &Exporter, path: &str) -> String {
     asked(exporter, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 }
 
 /// A stream of events, and all that it has brought.
-struct Stream {
+pub(crate) struct Stream {
     stream: TcpStream,
     seen: String,
 }
 
 impl Stream {
     /// Opens one, with another line for the head of the request, and waits until the exporter has found the daemon.
-    fn open(exporter: &Exporter, line: &str) -> Stream {
+    pub(crate) fn open(exporter: &Exporter, line: &str) -> Stream {
         let mut stream = Stream { stream: connect(exporter), seen: String::new() };
         write!(stream.stream, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{line}\r\n").unwrap();
         stream.read_until("\"up\":true");
@@ -58,7 +58,7 @@ impl Stream {
     }
 
     /// Reads on until `text` has come.
-    fn read_until(&mut self, text: &str) {
+    pub(crate) fn read_until(&mut self, text: &str) {
         let mut chunk = [0; 4096];
         while !self.seen.contains(text) {
             let length = self.stream.read(&mut chunk).unwrap();

@@ -1,7 +1,8 @@
 //! What comes with the exporter: alert rules, a dashboard and a manual page. They name what there is.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Output};
 use std::{env, fs, io};
 
 use crate::daemon::workspace;
@@ -31,11 +32,24 @@ fn read(name: &str) -> String {
     fs::read_to_string(workspace().join(name)).unwrap()
 }
 
+/// Has promtool look at metrics, about which it must have nothing to say.
+pub(crate) fn check_metrics(metrics: &str) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(metrics.as_bytes()).unwrap();
+    let input = file.reopen().unwrap();
+    let mut command = Command::new(env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned()));
+    judge("promtool", command.args(["check", "metrics"]).stdin(input).output());
+}
+
 /// Runs a checker that must have nothing to say. Where it is not installed there is nothing to run; in CI that is a
 /// failure.
 fn checked(variable: &str, program: &str, arguments: &[&str], file: &str) {
     let program = env::var(variable).unwrap_or_else(|_| program.to_owned());
-    match Command::new(&program).args(arguments).arg(workspace().join(file)).output() {
+    judge(&program, Command::new(&program).args(arguments).arg(workspace().join(file)).output());
+}
+
+fn judge(program: &str, outcome: io::Result<Output>) {
+    match outcome {
         Ok(output) => {
             let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
             assert!(output.status.success(), "{program}: {said}");

@@ -1,7 +1,7 @@
 // Keeps the page up to date. The server renders everything; without this script the page reloads itself instead.
 "use strict";
 (() => {
-  const EVERY = 1000; // ms between looks while the page is visible
+  const EVERY = 500; // ms between looks while the page is visible
   const PATIENCE = 5000; // ms for an answer
   const page = document.getElementById("page");
   let rendered = performance.now(); // when what is shown was true
@@ -100,7 +100,7 @@
     if (again) { again = false; refresh(); }
   }
 
-  // Whatever happens is shown at once; what only passes by, such as timers, once in a second.
+  // What happens on this host is shown at once; peers are looked at again and again.
   const events = new EventSource("api/v1/events");
   events.onmessage = refresh;
   events.addEventListener("status", refresh);

@@ -19,13 +19,12 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Goes with every answer.
-const PROTECTION: [(HeaderName, &str); 7] = [
+const PROTECTION: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     // Whatever is shown was true a moment ago.
     (header::CACHE_CONTROL, "no-store"),
 ];

@@ -183,6 +183,8 @@ call! {
 /// Reply to [`Reload`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReply {
+    /// Whether the daemon is as the files say now: there may be problems that only have to be known.
+    pub applied: bool,
     /// What is wrong with the files; nothing was changed if one of them is an error.
     pub problems: Vec<String>,
 }

@@ -344,8 +344,8 @@ impl Guardian {
     fn poll_busy(&mut self, now: Instant) {
         for host in self.busy.clone() {
             let done = self.hosts.get_mut(&host).and_then(|hosted| hosted.scripts.poll(now));
+            self.scripts_happened(host);
             if let Some(done) = done {
-                self.script_happened(now, host);
                 self.script_done(host, done);
             }
             if self.hosts.get(&host).is_none_or(|hosted| hosted.scripts.is_idle()) {
@@ -356,7 +356,9 @@ impl Guardian {
 
     fn request(&mut self, now: Instant, host: HostNumber, action: Action) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
-        match hosted.scripts.request(now, action) {
+        let outcome = hosted.scripts.request(now, action);
+        self.scripts_happened(host);
+        match outcome {
             Some(done) => self.script_done(host, done),
             None => _ = self.busy.insert(host),
         }

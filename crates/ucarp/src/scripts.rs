@@ -60,6 +60,8 @@ pub struct Runner {
     refused: Option<Refused>,
     /// The last one that has ended.
     last: Option<Ended>,
+    /// What was started, has ended or was left out since it was asked for, in sentences.
+    news: Vec<String>,
 }
 
 /// A script that has ended.
@@ -82,7 +84,7 @@ impl Runner {
     /// A runner with nothing to do.
     #[must_use]
     pub fn new(scripts: Scripts) -> Self {
-        Self { scripts, running: None, next: None, refused: None, last: None }
+        Self { scripts, running: None, next: None, refused: None, last: None, news: Vec::new() }
     }
 
     /// The scripts are these from the next one on.
@@ -106,17 +108,30 @@ impl Runner {
     /// Wishes the outcome of `action`. Returns it if that is reached already, because there is no script to run.
     pub fn request(&mut self, now: Instant, action: Action) -> Option<Action> {
         if let Some(refused) = self.refused.take_if(|refused| refused.action != action) {
-            info!("Skipping the {} script: outdated before it could run", refused.action);
+            self.skip(refused.action);
         }
-        let Some(running) = &self.running else { return self.start(now, action) };
+        let Some(running) = self.running.as_ref().map(|running| running.action) else {
+            return self.start(now, action);
+        };
         if let Some(outdated) = self.next.take() {
-            info!("Skipping the {outdated} script: outdated before it could run");
+            self.skip(outdated);
         }
-        if running.action != action {
-            debug!("The {action} script waits until the {} script has ended", running.action);
+        if running != action {
+            debug!("The {action} script waits until the {running} script has ended");
             self.next = Some(action);
         }
         None
+    }
+
+    fn skip(&mut self, outdated: Action) {
+        info!("Skipping the {outdated} script: outdated before it could run");
+        self.news.push(format!("the {outdated} script was skipped: outdated before it could run"));
+    }
+
+    /// What was started, has ended or was left out since the last call, in sentences: at most two for each
+    /// [`Runner::request`] and [`Runner::poll`].
+    pub fn take_news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
     }
 
     /// When [`Runner::poll`] has to look at a script that takes too long.
@@ -138,7 +153,9 @@ impl Runner {
         }
         let outcome = outcome?;
         let (ended, started) = (running.action, running.started);
-        self.last = Some(Ended { action: ended, started, took: now - started, outcome });
+        let took = now - started;
+        self.news.push(format!("the {ended} script has ended after {took:.3?}: {outcome}"));
+        self.last = Some(Ended { action: ended, started, took, outcome });
         self.running = None;
         match self.next.take() {
             Some(next) => self.start(now, next),
@@ -169,6 +186,7 @@ impl Runner {
         }
         match Script::spawn(path, arguments) {
             Ok(script) => {
+                self.news.push(format!("the {action} script was started"));
                 let stage_ends = now + self.scripts.time_limit;
                 self.running = Some(Running { action, line, script, started: now, stage: Stage::InTime, stage_ends });
                 None
@@ -178,6 +196,7 @@ impl Runner {
                 let is_shortage = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory);
                 if !is_shortage || now - since >= self.scripts.time_limit {
                     error!("Unable to exec {line}: {}", explain(&error));
+                    self.news.push(format!("the {action} script could not be started: {}", explain(&error)));
                     return Some(action);
                 }
                 if refused.is_none() {

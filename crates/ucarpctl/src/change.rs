@@ -101,16 +101,16 @@ pub(crate) fn log_level(context: &Context, arguments: &LogLevelArguments) -> Res
     tell(context, &SetLogLevel { level: level.to_owned() })
 }
 
-/// Exits with 1 if something is wrong with the files.
+/// Exits with 1 if so much is wrong with the files that nothing has changed.
 pub(crate) fn reload(context: &Context, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let problems = context.connect()?.call(&Reload {})?.problems;
-    for problem in &problems {
+    let reply = context.connect()?.call(&Reload {})?;
+    for problem in &reply.problems {
         // A problem has several lines: the place, and what is wrong with it.
         for line in problem.lines() {
             writeln!(out, "{}", clean(line))?;
         }
     }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if reply.applied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell<C: Call>(context: &Context, call: &C) -> Result<ExitCode, Failure> {

@@ -41,7 +41,9 @@ fn a_call_and_its_reply() {
         let request: Request = messages.receive().unwrap().unwrap();
         assert_eq!(request.method, "io.ucarp.Reload");
         assert_eq!(request.parameters::<Reload>(), Ok(Reload {}));
-        messages.send_bytes(&framing::reply(&ReloadReply { problems: vec!["a".into()] }, false).unwrap()).unwrap();
+        messages
+            .send_bytes(&framing::reply(&ReloadReply { applied: true, problems: vec!["a".into()] }, false).unwrap())
+            .unwrap();
         let request: Request = messages.receive().unwrap().unwrap();
         assert_eq!((request.more, request.oneway), (false, false));
         messages.send(&json!({})).unwrap();

@@ -24,6 +24,7 @@ use std::time::Duration;
 use carp_core::time::Instant;
 use log::debug;
 use ucarp_control::Refusal;
+use ucarp_control::calls::ReloadReply;
 use ucarp_control::framing;
 use ucarp_sys::local;
 
@@ -56,8 +57,6 @@ pub(super) struct Control {
     clients: Vec<Client>,
     /// Who waits in the listener's queue.
     is_knocked: bool,
-    /// Whose turn it is first.
-    first: usize,
     pub(super) history: History,
     started_at: u64,
     /// What the guardian has just told, for those who wait for it.
@@ -78,7 +77,6 @@ impl Default for Control {
             terms: Terms::default(),
             clients: Vec::new(),
             is_knocked: false,
-            first: 0,
             history: History::new(started_at),
             started_at,
             facts: BTreeMap::new(),
@@ -207,11 +205,16 @@ impl Engine {
         let now = super::now();
         match told {
             Told::Listen(terms) => {
+                let pid = std::process::id();
+                if terms.listens {
+                    self.note(None, "daemon", "listening", format!("the engine, process {pid}, answers"));
+                }
                 self.control.listen(terms, descriptors.into_iter().next());
-                self.note(None, "daemon", "listening", format!("the engine, process {}, is there", std::process::id()));
             }
             Told::Facts { host, facts } => self.facts_are(host, facts),
-            Told::Reloaded { problems } => self.reloaded(now, problems),
+            Told::Reloaded { is_applied, problems } => {
+                self.reloaded(now, &ReloadReply { applied: is_applied, problems });
+            }
             Told::Configuration { text, is_last } => self.configuration_is(now, &text, is_last),
             Told::Happened { host, kind, message } => {
                 let kind = match kind {
@@ -245,11 +248,10 @@ impl Engine {
 
     fn serve_clients(&mut self, now: Instant) {
         let mut clients = std::mem::take(&mut self.control.clients);
+        // Each is the first one now and then.
         if !clients.is_empty() {
-            let first = self.control.first % clients.len();
-            clients.rotate_left(first);
+            clients.rotate_left(1);
         }
-        self.control.first = 1;
         let mut steps = MOST_STEPS;
         clients.retain_mut(|client| self.attend(now, client, &mut steps).is_ok());
         // Only those who wait for what the guardian has told get it, and at once.

@@ -138,6 +138,7 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host).filter(|hosted| !hosted.profile.penalty.is_zero()) else { return };
         let length = hosted.standing.punish(now, name, hosted.profile.penalty);
         warn!("{}Demoted for {length:?}: {name}", hosted.profile.who);
+        self.note(Some(host), "notice", "demoted", format!("demoted for {length:?}: {name}"));
         self.doubt_calendar();
         self.apply_demotion(now, host, name);
     }

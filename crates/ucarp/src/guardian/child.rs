@@ -18,6 +18,7 @@ use ucarp_sys::signals::{self, Termination};
 use super::{Guardian, Player, STALL, earliest, now};
 use crate::engine::{Engine, Line};
 use crate::logging;
+use crate::protocol::control;
 use crate::protocol::{LONGEST_DATAGRAM, Order, Orders, Report, write_reports};
 use crate::scripts::Action;
 use crate::settings::{self, Transport};
@@ -64,6 +65,8 @@ pub(super) struct Child {
     restart: Option<Instant>,
     /// How long the next rest is.
     rest: Duration,
+    /// What became of the last one, until the next one is told.
+    lost: Option<String>,
     /// How the kernel treats it.
     pub(super) tuning: settings::Process,
 }
@@ -345,6 +348,10 @@ impl Guardian {
         }
         self.expect_beat();
         self.offer_control();
+        if let Some(cause) = self.child.lost.take() {
+            let message = format!("the engine before this one {cause}; what happened until then, only the log knows");
+            self.happened(None, control::Kind::Daemon, message);
+        }
         for index in 0..self.interfaces.len() {
             self.interfaces[index].told = None;
             self.tell_link(index);
@@ -390,6 +397,7 @@ impl Guardian {
         let started = self.child.running.as_ref().map_or(now, |running| running.started);
         self.child.end();
         self.child.replace(now, started);
+        self.child.lost = Some(cause.to_owned());
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             let hosted = self.hosts.get_mut(&host).expect("it was there just now");
             hosted.orphaned = std::mem::replace(&mut hosted.state, State::Init) == State::Master;

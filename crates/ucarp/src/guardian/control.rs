@@ -174,26 +174,29 @@ impl Guardian {
                 }
             }
             Asked::Reload => {
-                let problems = self.reload_by_control();
-                self.child.order(&Order::Control(Told::Reloaded { problems: shortened(problems) }));
+                let (is_applied, problems) = self.reload_by_control();
+                let problems = shortened(problems);
+                self.child.order(&Order::Control(Told::Reloaded { is_applied, problems }));
             }
             Asked::Configuration => self.tell_configuration(),
             Asked::LogLevel(level) => log::set_max_level(level.to_level_filter()),
         }
     }
 
-    fn reload_by_control(&mut self) -> Vec<String> {
+    /// As [`Guardian::reload`].
+    fn reload_by_control(&mut self) -> (bool, Vec<String>) {
+        let refused = |why: &str| (false, vec![why.to_owned()]);
         if self.parts.reload.is_none() {
-            return vec!["the daemon was started without a configuration file: there is nothing to read".into()];
+            return refused("the daemon was started without a configuration file: there is nothing to read");
         }
         if self.shutting_down {
-            return vec!["the daemon is about to end".into()];
+            return refused("the daemon is about to end");
         }
         info!("Told to reload by the control socket");
         self.service.stage(Stage::Reloading);
-        let problems = self.reload();
+        let outcome = self.reload();
         self.service.stage(Stage::Ready);
-        problems
+        outcome
     }
 
     fn facts(&self, host: HostNumber) -> Facts {
@@ -244,6 +247,7 @@ impl Guardian {
     pub(super) fn note_removal(&mut self, host: HostNumber, address: IpAddr) {
         let count = self.control.removed.entry((host, address)).or_insert(0);
         *count = count.saturating_add(1);
+        self.happened(Some(host), Kind::Address, format!("{address} was removed by somebody else"));
     }
 
     /// Adds something to the history that the control socket tells.
@@ -251,12 +255,12 @@ impl Guardian {
         self.child.order(&Order::Control(Told::Happened { host, kind, message }));
     }
 
-    /// Notes how the last script of a virtual host has ended.
-    pub(super) fn script_happened(&mut self, now: Instant, host: HostNumber) {
-        let facts = self.hosts.get(&host).and_then(|hosted| hosted.scripts.facts(now));
-        let Some((action, Some((took, outcome)))) = facts.map(|facts| (facts.is_up, facts.outcome)) else { return };
-        let action = if action { "up" } else { "down" };
-        self.happened(Some(host), Kind::Script, format!("the {action} script has ended after {took:.3?}: {outcome}"));
+    /// Notes what has become of the scripts of a virtual host.
+    pub(super) fn scripts_happened(&mut self, host: HostNumber) {
+        let news = self.hosts.get_mut(&host).map(|hosted| hosted.scripts.take_news()).unwrap_or_default();
+        for message in news {
+            self.happened(Some(host), Kind::Script, message);
+        }
     }
 
     /// A virtual host is gone.

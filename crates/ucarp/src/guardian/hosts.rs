@@ -217,18 +217,19 @@ impl Guardian {
         self.interfaces.len() - 1
     }
 
-    /// Reads the settings anew and becomes what they say. Bad ones change nothing. Returns what is wrong with them.
-    pub(super) fn reload(&mut self) -> Vec<String> {
+    /// Reads the settings anew and becomes what they say. Bad ones change nothing. Returns whether it did, and what is wrong
+    /// with them.
+    pub(super) fn reload(&mut self) -> (bool, Vec<String>) {
         let Reading { settings, problems } = self.parts.reload.as_mut().map(|reload| reload()).unwrap_or_default();
         let Some((settings, secrets)) = settings else {
             warn!("Reload: the configuration has errors, so nothing has changed");
             self.happened(None, Kind::Daemon, "Reload: the configuration has errors, so nothing has changed".into());
-            return problems;
+            return (false, problems);
         };
         self.remember_configuration(&settings, secrets);
         self.move_control(settings.control.as_deref());
         self.become_what(settings);
-        problems
+        (true, problems)
     }
 
     /// Becomes what the settings say, as far as it is something else.

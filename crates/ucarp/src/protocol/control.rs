@@ -31,6 +31,8 @@ pub enum Told {
     },
     /// The answer to [`Asked::Reload`].
     Reloaded {
+        /// The daemon is as the files say now.
+        is_applied: bool,
         /// What is wrong with the files.
         problems: Vec<String>,
     },

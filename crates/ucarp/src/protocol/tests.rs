@@ -108,7 +108,7 @@ fn told() -> [Told; 7] {
         Told::Listen(Terms::default()),
         Told::Facts { host: HOST, facts: facts(Some(true), None) },
         Told::Facts { host: HOST, facts: facts(Some(false), Some((Duration::from_secs(1), "exit status 1".into()))) },
-        Told::Reloaded { problems: vec!["ucarp.toml:1: \u{e4}".into(), String::new()] },
+        Told::Reloaded { is_applied: true, problems: vec!["ucarp.toml:1: \u{e4}".into(), String::new()] },
         Told::Configuration { text: "vhid = 1".into(), is_last: false },
         Told::Happened { host: Some(HOST), kind: Kind::Script, message: "up script".into() },
     ]

@@ -1,6 +1,7 @@
 //! The control socket, with real daemons.
 
 mod hammer;
+mod story;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -186,8 +187,9 @@ fn a_reload_tells_what_is_wrong() {
     node.start(&web(&[VIP], EAGER));
     node.wait_for(ip(VIP));
     node.configure(&web(&[VIP], "advskwe = 5"));
-    let problems = told(&node, &Reload {}).problems;
-    assert!(problems.len() == 1 && problems[0].contains("did you mean `advskew`?"), "{problems:?}");
+    let reply = told(&node, &Reload {});
+    assert!(!reply.applied && reply.problems.len() == 1, "{reply:?}");
+    assert!(reply.problems[0].contains("did you mean `advskew`?"), "{reply:?}");
     node.configure(&web(&[VIP], "advskew = 5"));
     assert_eq!(told(&node, &Reload {}).problems, Vec::<String>::new());
     assert!(wait_until(SOON, || status(&node).advskew == 5));

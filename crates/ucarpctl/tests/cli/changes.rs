@@ -64,5 +64,8 @@ fn a_reload_prints_what_is_wrong() {
     let daemon = Fake::start(vec![fake::master()]);
     assert_eq!(said(&run(&daemon, &["reload"])), ("", "", Some(0)));
     daemon.world.lock().unwrap().problems = vec!["ucarp.toml:3: no such key\n  colour = 1".into()];
+    // What is only to be known does not stop it.
+    assert_eq!(said(&run(&daemon, &["reload"])), ("ucarp.toml:3: no such key\n  colour = 1\n", "", Some(0)));
+    daemon.world.lock().unwrap().is_wrong = true;
     assert_eq!(said(&run(&daemon, &["reload"])), ("ucarp.toml:3: no such key\n  colour = 1\n", "", Some(1)));
 }

@@ -22,8 +22,9 @@ use ucarp_control::types::{
 pub struct World {
     pub hosts: Vec<VirtualHost>,
     pub events: Vec<Event>,
-    /// What a reload finds.
+    /// What a reload finds, and whether nothing changes because of that.
     pub problems: Vec<String>,
+    pub is_wrong: bool,
     /// What every change is refused with.
     pub refusal: Option<Refusal>,
     /// The changes that were asked for, with their parameters.
@@ -41,7 +42,14 @@ pub struct Fake {
 impl Fake {
     /// A daemon with these virtual hosts.
     pub fn start(hosts: Vec<VirtualHost>) -> Self {
-        let world = World { hosts, events: events(), problems: Vec::new(), refusal: None, changes: Vec::new() };
+        let world = World {
+            hosts,
+            events: events(),
+            problems: Vec::new(),
+            is_wrong: false,
+            refusal: None,
+            changes: Vec::new(),
+        };
         let directory = tempfile::tempdir().expect("a directory can be made");
         let fake = Fake { directory, world: Arc::new(Mutex::new(world)), connections: Arc::default() };
         fake.listen();
@@ -149,7 +157,7 @@ fn answer(request: &Request, world: &mut World) -> Vec<Reply> {
             several("event", last)
         }
         "Explain" => vec![reply(json!({ "explanation": explanation(&chosen[0]) }), false)],
-        "Reload" => vec![reply(json!({ "problems": world.problems }), false)],
+        "Reload" => vec![reply(json!({ "applied": !world.is_wrong, "problems": world.problems }), false)],
         change => {
             if let Some(refusal) = &world.refusal {
                 return vec![refuse(refusal)];

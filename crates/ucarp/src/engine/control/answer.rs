@@ -176,6 +176,7 @@ impl Engine {
                 permitted()?;
                 let _: Reload = request.parameters()?;
                 self.ask_guardian(now, Asked::Reload)?;
+                self.note(None, "command", "reload", "told to read the configuration again");
                 return Ok(Some(Answer::Job(Job::Reload { asked: now })));
             }
             _ => return Ok(None),
@@ -273,6 +274,8 @@ impl Engine {
                 client.reply(now, &bytes(framing::reply(&GetEventsReply { event: None }, false)));
                 true
             }
+            // Who has closed does not want to know what is to come.
+            (None, None) if client.has_ended => true,
             (None, None) => {
                 client.job = Some(Job::Events { host, cursor, last });
                 false
@@ -294,9 +297,9 @@ impl Engine {
     }
 
     /// The guardian has read the configuration.
-    pub(in crate::engine) fn reloaded(&mut self, now: Instant, problems: Vec<String>) {
+    pub(in crate::engine) fn reloaded(&mut self, now: Instant, reply: &ReloadReply) {
         self.control.asked = None;
-        let reply = bytes(framing::reply(&ReloadReply { problems }, false));
+        let reply = bytes(framing::reply(reply, false));
         for client in &mut self.control.clients {
             if client.job.take_if(|job| matches!(job, Job::Reload { .. })).is_some() {
                 client.reply(now, &reply);

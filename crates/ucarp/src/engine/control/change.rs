@@ -161,6 +161,7 @@ impl Engine {
             other => return Err(invalid(format!("level: must be error, warn, info or debug, not {other:?}"))),
         };
         warn!("The control socket changes the log level to {}", call.level);
+        self.note(None, "command", "log-level", format!("the log level is {} from now on", call.level));
         log::set_max_level(level.to_level_filter());
         self.guardian.ask(Asked::LogLevel(level));
         Ok(())

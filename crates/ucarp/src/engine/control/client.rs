@@ -35,8 +35,8 @@ pub(super) struct Client {
     requests: Splitter,
     /// There is something to read, or the end.
     pub(super) is_readable: bool,
-    /// It has nothing more to say.
-    has_ended: bool,
+    /// It has nothing more to say, and waits for nothing but the replies to what it has said.
+    pub(super) has_ended: bool,
     out: Vec<u8>,
     written: usize,
     /// Since when it has not read, and how soon it is looked again.
@@ -101,8 +101,6 @@ impl Client {
         }
         let mut chunk = [0; CHUNK];
         match self.stream.read(&mut chunk) {
-            // Who follows what happens, and closes, does not want to know any more.
-            Ok(0) if self.job.as_ref().is_some_and(Job::is_endless) => return Err(Gone),
             Ok(0) => self.has_ended = true,
             Ok(length) => {
                 self.requests.push(&chunk[..length]);

@@ -91,8 +91,9 @@ pub(super) fn put_told(writer: &mut Writer, told: &Told) {
             put_list(writer, &facts.addresses, put_address);
             writer.option(facts.script.as_ref(), put_script);
         }
-        Told::Reloaded { problems } => {
+        Told::Reloaded { is_applied, problems } => {
             writer.octet(2);
+            writer.flag(*is_applied);
             put_list(writer, problems, |writer, problem| writer.text(problem));
         }
         Told::Configuration { text, is_last } => {
@@ -120,7 +121,7 @@ pub(super) fn told(reader: &mut Reader<'_>) -> Result<Told, Malformed> {
                 script: reader.option(script)?,
             },
         },
-        2 => Told::Reloaded { problems: list(reader, Reader::text)? },
+        2 => Told::Reloaded { is_applied: reader.flag()?, problems: list(reader, Reader::text)? },
         3 => Told::Configuration { text: reader.text()?, is_last: reader.flag()? },
         4 => Told::Happened {
             host: reader.option(Reader::host)?,

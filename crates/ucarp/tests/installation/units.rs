@@ -55,6 +55,8 @@ fn services_start_reload_hand_over_and_end() {
     let journal = ours.run("journalctl --no-pager -u ucarp");
     assert!(journal.contains("user ucarp:") && !journal.contains("capability"), "{journal}");
 
+    changes_of_state_are_entries_with_fields(&ours);
+
     ours.write("/etc/ucarp/ucarp.toml", &FILE.replace("254\"]", "254\", \"10.0.0.252\"]"), 0o600);
     ours.run("systemctl reload ucarp");
     ours.wait_for(Ipv4Addr::new(10, 0, 0, 252));
@@ -67,6 +69,32 @@ fn services_start_reload_hand_over_and_end() {
     assert!(!ours.has(VIP) && !ours.has(SECOND), "both are gone when systemctl returns");
     other.wait_for(SECOND);
     assert_eq!(ours.run("systemctl show -P Result ucarp ucarp@002"), "success\n\nsuccess\n");
+}
+
+/// In the journal itself, with the explanation of the catalog.
+fn changes_of_state_are_entries_with_fields(system: &System) {
+    let id = "MESSAGE_ID=7d1c0ae5b8a74f0f9d2e63a1c5b0f4e2";
+    let found = |more: &str| system.run(&format!("journalctl --no-pager -o verbose {id} {more}"));
+    let entry = found("VIRTUAL_HOST=web STATE=MASTER");
+    for field in [
+        "VHID=1",
+        "INTERFACE=eth0",
+        "FORMER_STATE=BACKUP",
+        "CAUSE=no-master-heard",
+        "REASON=no master was heard for",
+        "MESSAGE=web is MASTER: no master was heard for",
+        "PRIORITY=4",
+        "SYSLOG_IDENTIFIER=ucarp",
+        "_SYSTEMD_UNIT=ucarp.service",
+    ] {
+        assert!(entry.lines().any(|line| line.trim_start().starts_with(field)), "no {field} in\n{entry}");
+    }
+    // With UCARP's options a virtual host is called after its interface.
+    assert!(found("VIRTUAL_HOST=eth0 STATE=MASTER").contains("_SYSTEMD_UNIT=ucarp@002.service"));
+    let explained = system.run(&format!("journalctl --no-pager --catalog {id} VIRTUAL_HOST=web STATE=MASTER"));
+    for text in ["Subject: The virtual host web is MASTER", "of vhid 1 on eth0, was BACKUP and is MASTER"] {
+        assert!(explained.contains(text), "no {text:?} in\n{explained}");
+    }
 }
 
 /// The init script's files, as systemd starts them at boot.

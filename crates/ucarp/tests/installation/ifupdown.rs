@@ -44,6 +44,8 @@ fn ifup_failover_signals_and_ifdown() {
     ours.run("killall -USR2 ucarp");
     other.wait_for(VIP);
     ours.wait_without(VIP);
+    // Debian's scripts do not wait for each other: `ifdown` would not know the address before `ifup` has ended.
+    assert!(wait_until(SOON, || other.try_run("pgrep -x ifup").status == 1), "{}", other.process_list());
     other.run("killall -USR2 ucarp");
     ours.wait_for(VIP);
     other.wait_without(VIP);

@@ -104,7 +104,8 @@ fn from_ucarp_one_host_after_the_other() {
         system.run("ucarp -c /etc/ucarp/ucarp.toml -B");
         other.wait_for(VIP);
     }
-    assert_eq!(record.longest_overlap(), Duration::ZERO);
+    // One script may still run while the other host's begins: never for as long as an advertisement.
+    assert!(record.longest_overlap() < Duration::from_secs(1), "{:?}", record.longest_overlap());
 }
 
 fn keepalived(priority: u8) -> String {

@@ -134,3 +134,25 @@ fn the_tools_and_the_exporter_reach_the_daemon() {
     ours.run("ucarpctl hand-over web && systemctl stop ucarp ucarp-exporter");
     assert_eq!(ours.run("systemctl show -P Result ucarp ucarp-exporter"), "success\n\nsuccess\n");
 }
+
+/// What docs/install.md says to add for `realtime-priority` is needed, and is enough.
+#[test]
+fn a_busy_machine_needs_two_more_lines_in_the_unit() {
+    let lab = Lab::new().expect("a laboratory");
+    let ours = System::boot_systemd(&lab, "ours", 1);
+    ours.install();
+    let file = "realtime-priority = 5\n\n[virtual-host.web]\ninterface = \"eth0\"\nvhid = 1\n\
+                addresses = [\"10.0.0.254\"]\npassword = \"secret\"\n";
+    ours.write("/etc/ucarp/ucarp.toml", file, 0o600);
+    ours.run("systemctl start ucarp");
+    ours.wait_for(VIP);
+    let policies = || ours.run("for pid in $(pgrep -x ucarp); do chrt --pid $pid; done");
+    assert!(journal(&ours).contains("without real-time priority 5"), "{}", journal(&ours));
+    assert_eq!(policies().matches("SCHED_FIFO").count(), 0, "{}", policies());
+
+    let more = "[Service]\nRestrictRealtime=no\nCapabilityBoundingSet=CAP_SYS_NICE\n";
+    ours.write("/etc/systemd/system/ucarp.service.d/busy.conf", more, 0o644);
+    ours.run("systemctl daemon-reload && systemctl restart ucarp");
+    ours.wait_for(VIP);
+    assert_eq!(policies().matches("SCHED_FIFO").count(), 2, "{}", policies());
+}

@@ -139,7 +139,7 @@ impl Group<'_> {
         command.arg("-o").arg(self.workshop.file("password"));
         command.arg("-u").arg(self.workshop.file(up)).arg("-d").arg(self.workshop.file("vip-down"));
         if self.timers == Timers::Fastest {
-            // With `-b 0`, or with `-r 1`, a UCARP takes over while the master lives.
+            // With `-b 0` a UCARP takes over while the master lives.
             command.args(["-b", "1", "-r", "2"]);
         }
     }

@@ -10,6 +10,7 @@ mod orders;
 mod outputs;
 mod port;
 mod pulse;
+mod renewal;
 mod standing;
 
 use std::cell::OnceCell;
@@ -74,6 +75,8 @@ struct Hosted {
     profile: Profile,
     /// Its addresses are there, as far as the guardian has told. Scripts tell nothing until they have ended.
     complete: bool,
+    /// When its leases were last renewed.
+    renewed: Instant,
     /// Since when none of its advertisements could be sent.
     unheard: Option<Instant>,
     /// The guardian has a goodbye of it that holds.
@@ -195,6 +198,7 @@ impl Engine {
         let deadline = earliest([self.node.next_deadline(), self.complaints.next_deadline(), self.guardian_deadline()]);
         let now = now();
         let deadline = earliest([deadline, self.calendar().chores, self.control.next_deadline(now)]);
+        let deadline = earliest([deadline, self.next_renewal()]);
         let deadline = earliest(self.links.values().map(|link| link.ears.next_deadline(now)).chain([deadline]));
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now)));
@@ -222,6 +226,7 @@ impl Engine {
         self.node.handle_timeout(now);
         self.carry_out(now);
         self.do_chores(now);
+        self.renew_leases(now);
         self.watch_guardian(now);
         self.report(now);
         while let Some(summary) = self.complaints.due(now) {

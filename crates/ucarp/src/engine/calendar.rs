@@ -15,6 +15,8 @@ pub(super) struct Calendar {
     pub(super) shortest_lease: Option<Duration>,
     /// When the first penalty ends, or lines about a link are counted.
     pub(super) chores: Option<Instant>,
+    /// Whether a virtual host advertises too rarely to renew its lease by that.
+    pub(super) rare_advertisements: bool,
 }
 
 impl Engine {
@@ -26,6 +28,7 @@ impl Engine {
             Calendar {
                 shortest_lease: all().filter(|hosted| !hosted.lapsed).filter_map(|hosted| hosted.profile.lease).min(),
                 chores: chores.flatten().min(),
+                rare_advertisements: self.has_rare_advertisements(),
             }
         })
     }

@@ -102,6 +102,7 @@ impl Engine {
                 id,
                 profile,
                 complete: false,
+                renewed: now(),
                 unheard: None,
                 has_will: false,
                 standing: Standing::default(),

@@ -52,7 +52,8 @@ impl Engine {
                 }
                 Output::Claim { host } => {
                     let host = self.number(host);
-                    self.hosts.get_mut(&host).expect("the core knows those that are here").complete = false;
+                    let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
+                    (hosted.complete, hosted.renewed) = (false, now);
                     self.guardian.claim(host);
                 }
                 Output::Release { host } => self.release(now, host),
@@ -176,7 +177,7 @@ impl Engine {
             }
         }
         if purpose == Purpose::Advertisement {
-            self.guardian.renew(number);
+            self.renew_lease(super::now(), number);
             self.make_will(host, number);
         }
     }

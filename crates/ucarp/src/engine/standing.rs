@@ -157,6 +157,7 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         hosted.standing = standing;
         self.node.set_demotion(now, hosted.id, hosted.standing.demotion());
+        self.calendar.take();
         if let Some(bar) = hosted.standing.bar() {
             self.node.handle_command(now, hosted.id, Command::StandDown(bar));
         }
@@ -167,6 +168,7 @@ impl Engine {
         let (id, by) = (hosted.id, hosted.standing.demotion());
         let before = self.node.advertised_interval(id);
         self.node.set_demotion(now, id, by);
+        self.doubt_calendar();
         let after = self.node.advertised_interval(id);
         info!("{}Demotion {by} ({why}): advskew {} instead of {}", self.who(host), after.advskew, before.advskew);
         self.carry_out(now);

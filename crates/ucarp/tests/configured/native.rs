@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use netlab::{Signal, now};
+use ucarp_control::calls::Demote;
 use ucarp_sys::address::PROTOCOL;
 
 use crate::harness::{EAGER, Node, SOON, Segment, ip, later, web};
@@ -53,6 +54,34 @@ fn addresses_have_a_lease_that_is_renewed_and_the_mark_of_the_daemon() {
     let listed = node.run("ip", &["addr", "show", "dev", "eth0"]);
     let line = listed.lines().find(|line| line.contains("10.0.0.100/32")).expect("ip shows it");
     assert!(line.contains("dynamic") && line.contains("noprefixroute"), "{listed}");
+}
+
+#[test]
+fn a_demoted_master_renews_its_leases_more_often_than_it_advertises() {
+    let segment = Segment::new();
+    let mut node = segment.node(2);
+    // An advertisement every 1.94 s, and a lease of 2 s, which is right for the one second that is configured.
+    node.start(&web(&[V4, V6], "dead-ratio = 1\nlease = \"2s\""));
+    node.wait_for(ip(V4));
+    let demote = Demote { virtual_host: Some("web".into()), name: Some("test".into()), by: 240 };
+    node.client().call(&demote).expect("it can be demoted");
+    node.wait_for_line("advskew 240 instead of 0", 0);
+    let since = node.moment();
+    let (mut looks, mut old) = (0_u32, 0_u32);
+    netlab::wait_until(Duration::from_secs(8), || {
+        for address in [V4, V6] {
+            let found = node.find(ip(address)).unwrap_or_else(|| panic!("{address} is gone:\n{}", node.said()));
+            looks += 1;
+            old += u32::from(found.valid.expect("it is leased") < Duration::from_secs(2));
+        }
+        false
+    });
+    let advertised = segment.advertisements(&node.host, 1, since);
+    // In each of both families.
+    assert!(advertised.len() <= 2 * 5, "{} advertisements in 8 s", advertised.len());
+    // The kernel tells whole seconds. Renewed by advertisements alone, leases are more than a second old half of the time.
+    assert!(looks > 100 && old < looks / 5, "{old} of {looks} times more than a second old");
+    assert_eq!(node.lines("removed by somebody else", 0), 0, "{}", node.said());
 }
 
 #[test]

@@ -27,7 +27,7 @@ enum Probe {
     Unpacked(&'static str),
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 13] = [
     Tool { package: "ucarp", probe: Probe::Program("ucarp") },
     Tool { package: "mandoc", probe: Probe::Program("mandoc") },
     Tool { package: "iproute2", probe: Probe::Program("ip") },
@@ -37,6 +37,7 @@ const TOOLS: [Tool; 12] = [
     Tool { package: "procps", probe: Probe::Program("pkill") },
     Tool { package: "mmdebstrap", probe: Probe::Program("mmdebstrap") },
     Tool { package: "lintian", probe: Probe::Program("lintian") },
+    Tool { package: "nftables", probe: Probe::Program("nft") },
     Tool { package: "frr", probe: Probe::Program("vtysh") },
     Tool { package: "chromium", probe: Probe::Program("chromium") },
     Tool { package: "prometheus", probe: Probe::Unpacked("promtool") },

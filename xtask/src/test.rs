@@ -258,7 +258,7 @@ fn compliance(under_test: &str, missing: &[&Tool]) -> io::Result<Outcome> {
 }
 
 fn configured(missing: &[&Tool]) -> io::Result<Outcome> {
-    match daemon_suite(&["iproute2", "ucarp", "frr"], missing)? {
+    match daemon_suite(&["iproute2", "ucarp", "frr", "nftables"], missing)? {
         Err(outcome) => Ok(outcome),
         Ok(ours) => timed_test(CONFIGURED, &[ours, ("RUST_TEST_THREADS", OsString::from(CONFIGURED_AT_ONCE))]),
     }

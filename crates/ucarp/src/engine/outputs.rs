@@ -18,6 +18,14 @@ use super::{Engine, STALL};
 use crate::protocol::HostNumber;
 use crate::report;
 
+/// The kernel lets a packet of ours not out.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}: the firewall of this host drops protocol 112; with nftables let it pass by: nft insert rule inet filter output meta \
+     l4proto 112 accept"
+)]
+struct Refused(String);
+
 /// Frames that leave by one link, together.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -170,7 +178,11 @@ impl Engine {
             }
             Err(error) => {
                 let name = self.links.get(&link).map(|link| link.name.clone()).unwrap_or_default();
-                self.complain("Unable to send", &name, error);
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    self.complain("Unable to send", &name, &Refused(error.to_string()));
+                } else {
+                    self.complain("Unable to send", &name, error);
+                }
                 if purpose == Purpose::Advertisement {
                     self.could_not_advertise(number);
                 }

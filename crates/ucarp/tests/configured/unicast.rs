@@ -146,3 +146,50 @@ fn who_is_no_peer_is_not_heard() {
     wait_until_time(later(now(), WATCH));
     assert_eq!(node.changes("web", since), [], "{}", node.said());
 }
+
+/// Drops what the host sends, or receives, of protocol 112 in this chain.
+fn drop_carp(node: &Node, chain: &str) {
+    let rules = format!(
+        "table inet filter {{ chain {chain} {{ type filter hook {chain} priority 0; meta l4proto 112 counter drop; }}; }}"
+    );
+    node.run("nft", &[&rules]);
+}
+
+#[test]
+fn a_firewall_that_drops_what_goes_to_peers_is_named_with_what_mends_it() {
+    let segment = Segment::new();
+    // The peer has no daemon, but it is there.
+    let (mut node, _peer) = (segment.node(2), segment.host(3));
+    drop_carp(&node, "output");
+    node.start(&config(&["10.0.0.3"], ""));
+    node.wait_for_line(
+        "Unable to send [eth0]: Operation not permitted (os error 1): the firewall of this host drops",
+        0,
+    );
+    node.run("nft", &["insert", "rule", "inet", "filter", "output", "meta", "l4proto", "112", "accept"]);
+    segment.wait_for_advertisement(&node.host, 1, now());
+}
+
+#[test]
+fn rules_for_what_comes_in_and_for_multicast_that_goes_out_do_not_matter() {
+    let segment = Segment::new();
+    let (mut node, mut peer) = segment.pair();
+    for node in [&node, &peer] {
+        drop_carp(node, "input");
+    }
+    node.start(&config(&["10.0.0.3"], ""));
+    node.wait_for(ip(V4));
+    peer.start(&config(&["10.0.0.2"], "advskew = 100"));
+    let told = peer.moment();
+    // It hears the MASTER for longer than its dead time.
+    wait_until_time(later(told, WATCH));
+    assert_eq!(peer.lines("Switching to state: MASTER", 0), 0, "{}", peer.said());
+    node.end();
+    peer.wait_for(ip(V4));
+    peer.end();
+    // Frames for a group do not pass the tables of IP on their way out either.
+    drop_carp(&node, "output");
+    node.start(&web(&[V4], ""));
+    segment.wait_for_advertisement(&node.host, 1, now());
+    assert_eq!(node.lines("Unable to send", 0), 0, "{}", node.said());
+}

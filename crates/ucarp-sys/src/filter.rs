@@ -129,7 +129,6 @@ const IPV6_NEXT_HEADER: u32 = IP + 6;
 const IPV6_HEADER_BYTES: u32 = 40;
 const CARP_BYTES: u32 = 36;
 /// Without an address.
-#[cfg(target_os = "linux")]
 const VRRP_BYTES: u32 = 8;
 
 /// `PACKET_MULTICAST`, after HOST (0) and BROADCAST (1) and before OTHERHOST, OUTGOING and the rest.
@@ -183,6 +182,15 @@ pub fn advertisements_of(vhids: &VhidSet) -> Program {
     assemble(&steps)
 }
 
+/// Lets through CARP and VRRP of any virtual host id, from the beginning of their packets on, for somebody who wants to know
+/// which ids are in use.
+#[must_use]
+pub fn any_id() -> Program {
+    let mut steps = received_here();
+    steps.extend(packets(VRRP_BYTES));
+    assemble(&steps)
+}
+
 /// Lets through what `program` does, of frames with this Ethernet type only: for a reader that is not told apart by it.
 #[cfg(any(test, target_os = "freebsd"))]
 pub(crate) fn of_type(ethertype: u16, program: &Program) -> Program {
@@ -228,6 +236,16 @@ fn received_here() -> Vec<Step> {
 
 /// What makes a frame an advertisement of one of these ids, with a payload of so many octets or more.
 fn conditions(vhids: &VhidSet, least: u32) -> Vec<Step> {
+    let mut steps = packets(least);
+    match vhids.only() {
+        Some(vhid) => steps.push(Step::Require(IF_EQUAL, u32::from(vhid))),
+        None => steps.extend(require_member(vhids)),
+    }
+    steps
+}
+
+/// What makes a frame one of CARP or VRRP with a payload of so many octets or more; its id is in the accumulator then.
+fn packets(least: u32) -> Vec<Step> {
     let ipv6 = [
         Step::Require(IF_EQUAL, ETHERTYPE_IPV6),
         Step::Do(LOAD_BYTE, IPV6_NEXT_HEADER),
@@ -255,10 +273,6 @@ fn conditions(vhids: &VhidSet, least: u32) -> Vec<Step> {
     let mut steps = vec![Step::Do(LOAD_HALF, ETHERTYPE), Step::SkipUnless(IF_EQUAL, ETHERTYPE_IPV4, ipv4.len())];
     steps.extend(ipv4);
     steps.extend(ipv6);
-    match vhids.only() {
-        Some(vhid) => steps.push(Step::Require(IF_EQUAL, u32::from(vhid))),
-        None => steps.extend(require_member(vhids)),
-    }
     steps
 }
 

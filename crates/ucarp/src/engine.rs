@@ -6,6 +6,7 @@ mod checks;
 mod control;
 mod ears;
 mod guardian;
+mod ids;
 mod orders;
 mod outputs;
 mod port;
@@ -40,6 +41,7 @@ use control::{Control, Record};
 use ears::Ears;
 use guardian::Guardian;
 pub use guardian::Line;
+use ids::Ids;
 use outputs::Outbox;
 use port::Port;
 use pulse::Pulse;
@@ -97,11 +99,13 @@ struct Link {
     state: LinkState,
     port: Option<Port>,
     ears: Ears,
+    /// Virtual host ids that are in use there.
+    ids: Ids,
 }
 
 impl Link {
     fn new(state: LinkState) -> Self {
-        Self { name: String::new(), state, port: None, ears: Ears::default() }
+        Self { name: String::new(), state, port: None, ears: Ears::default(), ids: Ids::default() }
     }
 }
 
@@ -227,6 +231,7 @@ impl Engine {
         self.carry_out(now);
         self.do_chores(now);
         self.renew_leases(now);
+        self.links.values_mut().for_each(|link| link.ears.close_ids(now));
         self.watch_guardian(now);
         self.report(now);
         while let Some(summary) = self.complaints.due(now) {
@@ -286,6 +291,10 @@ impl Engine {
         if let Some(link) = self.links.get_mut(&id) {
             let (now, node) = (now(), &mut self.node);
             link.ears.read(now, &mut self.frames, |frame| node.handle_frame(now, id, frame));
+            if link.ears.hears_ids() {
+                let heard = link.ears.read_ids(&mut self.frames);
+                self.ids_are_used(now, id, &heard);
+            }
         }
         self.carry_out(now());
         if broken {

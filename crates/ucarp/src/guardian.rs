@@ -133,6 +133,8 @@ pub struct Guardian {
     sources_due: Option<Instant>,
     /// When it is looked again whether the addresses that are held are there.
     verify_due: Option<Instant>,
+    /// When the engine next listens to which virtual host ids are in use.
+    ids_due: Option<Instant>,
     /// When this turn began.
     decided: Instant,
     /// When it was to begin at the latest.
@@ -180,6 +182,7 @@ impl Guardian {
             sources_found: None,
             sources_due: None,
             verify_due: None,
+            ids_due: None,
             decided: Instant::default(),
             planned: None,
         }
@@ -240,7 +243,7 @@ impl Guardian {
         let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
-        let others = others.into_iter().chain([self.sources_due, self.verify_due, self.leave_by]);
+        let others = others.into_iter().chain([self.sources_due, self.verify_due, self.leave_by, self.ids_due]);
         let others = others.chain([self.checks.next_deadline(), self.control.next_deadline()]);
         let deadline = earliest(scripts.chain(interfaces).chain(others));
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
@@ -271,6 +274,7 @@ impl Guardian {
         }
         self.retry_control(now);
         self.retry_interfaces(now);
+        self.listen_for_ids(now);
         if self.sources_due.is_some_and(|due| due <= now) {
             self.find_sources();
         }

@@ -185,6 +185,8 @@ pub struct Sockets {
 pub enum Ear {
     /// Who says that a virtual address is its own.
     Owners,
+    /// Which virtual host ids are in use, by CARP and VRRP, for a moment.
+    Ids,
 }
 
 /// What the engine tells the guardian.

@@ -75,8 +75,16 @@ pub fn leaving(who: &str, reason: &Reason) {
     info!("{who}Leaving, and advertising until the address is gone: {reason}");
 }
 
-/// What was found out about a digest that did not match: the expected one, and what the sender has written differently.
-pub type Examined = ([u8; DIGEST_LEN], Option<Difference>);
+/// What was found out about a digest that did not match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The one that was expected.
+    pub expected: [u8; DIGEST_LEN],
+    /// What the sender has written differently, if that is known.
+    pub difference: Option<Difference>,
+    /// A virtual host id that is free, as far as was heard.
+    pub free: Option<u8>,
+}
 
 /// Logs a notice, unless the same thing was said of the same sender a moment ago, and returns what it has said.
 /// `examine` is asked about a bad digest.
@@ -104,13 +112,16 @@ pub fn notice(
 }
 
 fn bad_digest(peer: &Peer, received: &[u8; DIGEST_LEN], ucarp_with_list: bool, examined: &Examined) -> String {
-    let (expected, difference) = examined;
+    let Examined { expected, difference, free } = examined;
     let hint = match difference {
         None | Some(Difference::OneAddress(_)) if ucarp_with_list => {
             ": UCARP knows exactly one IPv4 address for each vhid".into()
         }
         Some(difference) => format!(": {difference}"),
-        None => ": another password or other addresses".into(),
+        None => {
+            let free = free.map(|free| format!("; if that is another group, vhid {free} is free as far as was heard"));
+            format!(": another password or other addresses{}", free.unwrap_or_default())
+        }
     };
     format!(
         "Bad digest - md2=[{}...] md=[{}...] - Check vhid, password and virtual IP address (from {}){hint}",

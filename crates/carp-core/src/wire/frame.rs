@@ -6,11 +6,13 @@ use super::{MacAddr, WireError, advertisement, ethernet, ipv4, ipv6};
 
 mod announce;
 mod buffer;
+mod number;
 mod possession;
 mod receive;
 
 pub use announce::{arp_probe, gratuitous_arp, neighbour_probe, unsolicited_na};
 pub use buffer::Frame;
+pub use number::{Numbered, Protocol, numbered};
 pub use possession::{Possession, possession};
 pub use receive::{Reason, Received, Rejected, Sender, parse, parse_routed};
 

@@ -228,6 +228,17 @@ fn an_ear_at_a_link_hears_carp_and_vrrp_there() {
 }
 
 #[test]
+fn ids_are_heard_of_carp_and_vrrp_alike_and_of_nothing_else() {
+    let kept = |frame: &[u8]| run(&any_id(), frame, MULTICAST, 0) > 0;
+    for vhid in 0..=255 {
+        assert!(kept(&changed(&[(35, vhid)])));
+        assert!(kept(&changed(&[(17, 40), (35, vhid)])[..54]), "VRRP with one address");
+    }
+    assert!(!kept(&changed(&[(23, 17)])) && !kept(&changed(&[(20, 0x20)])) && !kept(&ADVERTISEMENT[..41]));
+    assert_eq!(run(&any_id(), &ADVERTISEMENT, OUTGOING, 0), 0);
+}
+
+#[test]
 fn nothing_drops_everything() {
     for packet_type in HOST..=LOOPBACK {
         assert_eq!(run(&nothing(), &ADVERTISEMENT, packet_type, 0), 0);

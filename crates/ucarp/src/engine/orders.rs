@@ -61,7 +61,7 @@ impl Engine {
             Order::Port { link, sockets } => self.port_is(link, sockets, descriptors),
             Order::Hear { link, index, ear } => {
                 let link = self.links.entry(link).or_insert_with(|| Link::new(LinkState::Gone));
-                link.ears.open(ear, index, descriptors);
+                link.ears.open(now(), ear, index, descriptors);
             }
             Order::Keep { link } => {
                 if let Some(port) = self.links.get_mut(&link).and_then(|link| link.port.as_mut()) {

@@ -14,9 +14,10 @@ use log::{debug, error};
 use ucarp_sys::packet::Batch;
 
 use super::control::What;
+use super::ids::free_id;
 use super::{Engine, STALL};
 use crate::protocol::HostNumber;
-use crate::report;
+use crate::report::{self, Examined};
 
 /// The kernel lets a packet of ours not out.
 #[derive(Debug, thiserror::Error)]
@@ -89,8 +90,12 @@ impl Engine {
                     let who = self.who(host);
                     let known = self.hosts.get_mut(&host).expect("the core knows those that are here");
                     known.record.counts.notice(&notice);
-                    let node = &self.node;
-                    let examine = |source, counter, digest: &_| node.examine(id, source, counter, digest);
+                    let (node, hosts, links) = (&self.node, &self.hosts, &self.links);
+                    let examine = |source, counter, digest: &_| {
+                        let (expected, difference) = node.examine(id, source, counter, digest);
+                        let free = free_id(node, hosts, links, now, node.config(id).link);
+                        Examined { expected, difference, free }
+                    };
                     if let Some(text) = report::notice(&mut self.complaints, now, host, &who, &notice, examine) {
                         self.note_notice(host, &notice, text);
                     }

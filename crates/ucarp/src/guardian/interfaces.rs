@@ -8,7 +8,7 @@ use carp_core::election::State;
 use carp_core::host::Local;
 use carp_core::node::LinkState;
 use carp_core::time::Instant;
-use log::warn;
+use log::{debug, warn};
 use ucarp_sys::address::Found;
 use ucarp_sys::channel::MOST_FDS;
 use ucarp_sys::link;
@@ -22,6 +22,9 @@ use crate::scripts::Action;
 
 /// The least time between two looks at all addresses.
 const SOURCES: Duration = Duration::from_millis(100);
+
+/// How often the engine listens to which virtual host ids are in use.
+const IDS: Duration = Duration::from_secs(60);
 
 /// Addresses that were removed, each with who asked for it where that is known.
 pub(super) type Removals = BTreeMap<IpAddr, Option<Requester>>;
@@ -170,6 +173,7 @@ impl Guardian {
                 let index = sockets.index;
                 self.child.order_with(&Order::Port { link, sockets }, descriptors);
                 self.child.order_with(&Order::Hear { link, index, ear: Ear::Owners }, owners);
+                self.ids_due = Some(now());
                 let mut memberships = memberships.into_iter().peekable();
                 while memberships.peek().is_some() {
                     self.child.order_with(&Order::Keep { link }, memberships.by_ref().take(MOST_FDS).collect());
@@ -180,6 +184,25 @@ impl Guardian {
                 interface.retry = Some(now() + RETRY);
                 let name = interface.name().to_owned();
                 self.complain("Unable to share the sockets of the interface", &name, &error);
+            }
+        }
+    }
+
+    /// Lets the engine listen for a moment to all virtual host ids, also those of VRRP, with sockets that only it has. One that
+    /// listened all the time would be woken by other groups, and by whoever floods.
+    pub(super) fn listen_for_ids(&mut self, now: Instant) {
+        if self.ids_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.ids_due = Some(now + IDS);
+        for index in 0..self.interfaces.len() {
+            let Some(port) = self.interfaces[index].port() else { continue };
+            match port.listen_for_ids() {
+                Ok(sockets) => {
+                    let order = Order::Hear { link: link_id(index), index: port.index(), ear: Ear::Ids };
+                    self.child.order_with(&order, sockets);
+                }
+                Err(error) => debug!("Unable to listen for virtual host ids: {error}"),
             }
         }
     }

@@ -139,6 +139,20 @@ impl Port {
         self.owners.iter().flatten().map(PacketSocket::share).collect()
     }
 
+    /// Sockets that hear every virtual host id, of CARP and VRRP, for as long as they are open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Port::open`].
+    pub fn listen_for_ids(&self) -> io::Result<Vec<OwnedFd>> {
+        let families = [(Family::Ipv4, !self.needs.v4.is_empty()), (Family::Ipv6, !self.needs.v6.is_empty())];
+        let open = |family| {
+            let options = Options { family, lock_filter: true, receive_buffer_bytes: Some(OWNERS_BYTES) };
+            PacketSocket::open_with(self.index, &filter::any_id(), &options)?.share()
+        };
+        families.into_iter().filter(|(_, spoken)| *spoken).map(|(family, _)| open(family)).collect()
+    }
+
     /// Copies of all memberships.
     ///
     /// # Errors

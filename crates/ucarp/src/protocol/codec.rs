@@ -245,7 +245,7 @@ pub(super) const COMMANDS: [Command; 12] = [
     Command::Announce,
 ];
 const BARS: [Bar; 5] = [Bar::Held, Bar::CheckFailed, Bar::Group, Bar::AddressConflict, Bar::Rehearsal];
-const EARS: [Ear; 1] = [Ear::Owners];
+const EARS: [Ear; 2] = [Ear::Owners, Ear::Ids];
 const LEVELS: [Level; 5] = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
 
 /// The number of a thing among all of its kind.

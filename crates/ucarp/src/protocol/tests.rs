@@ -132,6 +132,7 @@ fn orders() -> Vec<Order> {
             sockets: Sockets { index: 2, v4: true, v6: false, unicast_v4: true, unicast_v6: false },
         },
         Order::Hear { link: LINK, index: 2, ear: Ear::Owners },
+        Order::Hear { link: LINK, index: 2, ear: Ear::Ids },
         Order::Keep { link: LINK },
         Order::Missing { host: HOST },
         Order::TellStates,

@@ -234,6 +234,24 @@ fn another_machine_with_the_address_changes_nothing() {
 }
 
 #[test]
+fn vrrp_with_the_same_id_is_named_at_the_start() {
+    for program in programs() {
+        let group = Group::new();
+        let mut node = group.node(2, program);
+        node.start(&["-r", "1"]);
+        // Each tenth of a second until it is told of; UCARP has two seconds.
+        let limit = if program == Program::Ours { SOON } else { Duration::from_secs(2) };
+        let told = netlab::wait_until(limit, || {
+            group.lab.inject(&vrrp()).unwrap();
+            wait_until_time(later(now(), Duration::from_millis(100)));
+            node.has_said("Virtual host id used by VRRP: VRRP version 2 of 10.0.0.50")
+        });
+        differs("L14", program, &told, &false, &true);
+        node.wait_for_mastery(&group, 0);
+    }
+}
+
+#[test]
 fn a_replayed_advertisement_keeps_a_backup_down() {
     for (master, backup) in pairs() {
         let group = Group::new();

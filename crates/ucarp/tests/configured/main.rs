@@ -17,6 +17,7 @@ mod families;
 mod flood;
 mod groups;
 mod handover;
+mod ids;
 mod isolation;
 mod kernels;
 mod leftovers;

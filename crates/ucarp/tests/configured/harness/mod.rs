@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use forger::Forger;
 pub use moments::{between, in_parallel, later, wait_until_time};
-pub use node::Node;
+pub use node::{Node, figure_of};
 pub use observe::{largest_gap, parsed};
 pub use segment::Segment;
 

@@ -224,3 +224,11 @@ pub fn figure(node: &Node, file: &str, name: &str) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap_or_else(|| panic!("no {name} in:\n{text}"))
 }
+
+/// The processor time that a process has used so far, in ticks of 10 ms.
+pub fn figure_of(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // Behind the name in parentheses: the state is the first, the times are the twelfth and thirteenth.
+    let fields: Vec<&str> = stat.rsplit_once(')').expect("there is a name").1.split_whitespace().collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}

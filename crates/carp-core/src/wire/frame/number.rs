@@ -46,6 +46,9 @@ const SHORTEST_VRRP: usize = 8;
 /// Octets of authentication data behind the addresses of VRRP version 2, which nobody uses.
 const VRRP2_AUTHENTICATION: usize = 8;
 
+/// CARP says here that seven words of authentication data follow.
+const CARP_WORDS: u8 = 7;
+
 /// What uses which id, if the frame has an advertisement of CARP or VRRP. Nothing of it is proved. A packet of version 2
 /// that can be either is CARP: of its length VRRP has exactly five addresses, and says so.
 #[must_use]
@@ -69,6 +72,8 @@ pub fn numbered(frame: &[u8]) -> Option<Numbered> {
     let protocol = match (kind >> 4, kind & 0xf) {
         (2, ADVERTISEMENT) if payload.len() == long => Protocol::Vrrp(2),
         (2, ADVERTISEMENT) if payload.len() >= advertisement::LEN => Protocol::Carp,
+        // As CARP of a wrong version is; who looks for CARP sees and tells it.
+        (3, ADVERTISEMENT) if payload.len() == advertisement::LEN && addresses == CARP_WORDS => return None,
         (version @ 2..=3, ADVERTISEMENT) => Protocol::Vrrp(version),
         _ => return None,
     };
@@ -128,7 +133,8 @@ mod tests {
         assert_eq!(found(&carp(7)), Some((Protocol::Carp, 7)));
         for addresses in 1..=20 {
             assert_eq!(found(&vrrp(2, 9, addresses)), Some((Protocol::Vrrp(2), 9)), "{addresses} addresses");
-            assert_eq!(found(&vrrp(3, 200, addresses)), Some((Protocol::Vrrp(3), 200)), "{addresses} addresses");
+            let third = (addresses != 7).then_some((Protocol::Vrrp(3), 200));
+            assert_eq!(found(&vrrp(3, 200, addresses)), third, "{addresses} addresses");
         }
         assert_eq!(numbered(&vrrp(3, 1, 1)).unwrap().source, IpAddr::from([10, 0, 0, 9]));
         assert_eq!(found(&vrrp(4, 1, 1)), None);

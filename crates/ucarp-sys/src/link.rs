@@ -4,11 +4,21 @@
 #[cfg_attr(target_os = "linux", path = "link/linux.rs")]
 mod system;
 
+use std::io;
+
+use rustix::io::Errno;
+
 pub use system::{HARDWARE_ETHERNET, addresses, all, by_name, find, first_usable, forwards_ipv6};
 #[cfg(target_os = "linux")]
 pub(crate) use system::{describe, describe_all, describe_name, local_address};
 #[cfg(target_os = "linux")]
 pub use system::{list, list_addresses};
+
+/// Whether a socket says that its interface is down or gone.
+#[must_use]
+pub fn is_unusable(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NXIO | Errno::NODEV | Errno::NETDOWN))
+}
 
 /// The longest name an interface can have, in bytes (`IFNAMSIZ` without the final NUL).
 pub const MAX_NAME_BYTES: usize = 15;

@@ -298,9 +298,16 @@ impl Engine {
         }
         self.carry_out(now());
         if broken {
-            self.links.get_mut(&id).expect("it was there just now").port = None;
-            self.guardian.link_is_broken(id);
+            self.break_link(id);
         }
+    }
+
+    /// Has the guardian look at a link whose sockets fail.
+    fn break_link(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.port = None;
+        }
+        self.guardian.link_is_broken(id);
     }
 
     /// What begins the lines about a virtual host.

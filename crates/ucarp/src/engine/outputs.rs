@@ -11,6 +11,7 @@ use carp_core::node::{Command, HostId, LinkId, Output, Purpose};
 use carp_core::time::Instant;
 use carp_core::wire::frame::Frame;
 use log::{debug, error};
+use ucarp_sys::link;
 use ucarp_sys::packet::Batch;
 
 use super::control::What;
@@ -188,7 +189,10 @@ impl Engine {
                 } else {
                     self.complain("Unable to send", &name, error);
                 }
-                if purpose == Purpose::Advertisement {
+                if link::is_unusable(error) {
+                    // That is nobody's failure to send, and the guardian is about to say so.
+                    self.break_link(link);
+                } else if purpose == Purpose::Advertisement {
                     self.could_not_advertise(number);
                 }
             }

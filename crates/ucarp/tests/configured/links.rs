@@ -51,6 +51,7 @@ impl Couple {
         let back = now();
         bring_back(&self.master.host).expect("the host can be changed");
         self.master.wait_for_line("web: Listening as BACKUP", back);
+        self.master.wait_for_line("web: Switching to state: MASTER", back);
         self.segment.wait_for_announcement(&self.master.host, ip(V4), back);
         self.segment.wait_for_announcement(&self.master.host, ip(V6), back);
         let index = self.master.host.index().expect("it has an interface");

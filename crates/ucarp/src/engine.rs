@@ -18,6 +18,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
@@ -145,6 +146,7 @@ fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Inst
 struct Arrivals {
     orders: bool,
     frames: bool,
+    ears: bool,
 }
 
 impl Engine {
@@ -178,7 +180,7 @@ impl Engine {
                 self.complain("Unable to wait for events", "", &error);
                 // Not in a circle at full speed: whatever the kernel lacks, it may have soon.
                 thread::sleep(PAUSE);
-                Arrivals { orders: true, frames: true }
+                Arrivals { orders: true, frames: true, ears: true }
             });
             self.turn(&arrivals);
         }
@@ -188,7 +190,7 @@ impl Engine {
     /// One turn, with what has arrived and without waiting for more, for those who drive it step by step instead of letting
     /// it [run](Self::run).
     pub fn one_turn(&mut self) {
-        self.turn(&Arrivals { orders: !self.guardian.is_gone(), frames: true });
+        self.turn(&Arrivals { orders: !self.guardian.is_gone(), frames: true, ears: true });
     }
 
     /// Without a guardian there is nothing left to do but to keep what scripts hold.
@@ -207,15 +209,19 @@ impl Engine {
         if self.in_burst {
             thread::sleep(deadline.map_or(COLLECT, |deadline| COLLECT.min(deadline - now)));
         }
-        let ports = self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
-        let sockets = ports.chain(self.links.values().flat_map(|link| link.ears.sockets(now)));
-        let mut count = 0;
-        let fds = self.guardian.descriptor().into_iter().chain(sockets.map(AsFd::as_fd)).inspect(|_| count += 1);
-        let fds = fds.chain(self.control.descriptors());
-        let ready = self.poller.wait(fds, deadline.map(|deadline| deadline - self::now()))?;
+        let ports = || self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
+        let ears = || self.links.values().flat_map(|link| link.ears.sockets(now));
+        let guardian = self.guardian.descriptor();
+        let first_port = usize::from(guardian.is_some());
+        let first_ear = first_port + ports().count();
+        let first_client = first_ear + ears().count();
+        let fds = guardian.into_iter().chain(ports().chain(ears()).map(AsFd::as_fd)).chain(self.control.descriptors());
+        self.poller.wait(fds, deadline.map(|deadline| deadline - self::now()))?;
+        let is_ready = |mut indices: Range<usize>| indices.any(|index| self.poller.ready(index));
         let orders = !self.guardian.is_gone() && self.poller.ready(0);
-        let clients = self.control.note(|index| self.poller.ready(count + index));
-        Ok(Arrivals { orders, frames: ready > usize::from(orders) + clients })
+        let (frames, ears) = (is_ready(first_port..first_ear), is_ready(first_ear..first_client));
+        self.control.note(|index| self.poller.ready(first_client + index));
+        Ok(Arrivals { orders, frames, ears })
     }
 
     /// One turn: first everything that came in, orders before frames, then what is due, and in the end what the guardian
@@ -226,6 +232,9 @@ impl Engine {
             self.read_orders();
         }
         let now = self.hear_everything(arrivals.frames);
+        if arrivals.ears {
+            self.use_ears(now);
+        }
         self.pulse.begin(now);
         self.node.handle_timeout(now);
         self.carry_out(now);
@@ -288,17 +297,19 @@ impl Engine {
                 }
             }
         }
-        if let Some(link) = self.links.get_mut(&id) {
-            let (now, node) = (now(), &mut self.node);
-            link.ears.read(now, &mut self.frames, |frame| node.handle_frame(now, id, frame));
-            if link.ears.hears_ids() {
-                let heard = link.ears.read_ids(&mut self.frames);
-                self.ids_are_used(now, id, &heard);
-            }
-        }
         self.carry_out(now());
         if broken {
             self.break_link(id);
+        }
+    }
+
+    /// Hears what is said beside advertisements. Those come first: who takes over by them may claim the addresses.
+    fn use_ears(&mut self, now: Instant) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let (Some(link), node) = (self.links.get_mut(&id), &mut self.node) else { continue };
+            link.ears.read(now, &mut self.frames, |frame| node.handle_frame(now, id, frame));
+            let heard = link.ears.read_ids(&mut self.frames);
+            self.ids_are_used(now, id, &heard);
         }
     }
 

@@ -94,16 +94,10 @@ impl Control {
         listener.into_iter().chain(self.clients.iter().filter_map(Client::descriptor))
     }
 
-    /// Notes which of the [`Control::descriptors`] have something to read; returns how many.
-    pub(super) fn note(&mut self, is_ready: impl Fn(usize) -> bool) -> usize {
-        let mut count = 0;
-        let mut next = 0;
-        let mut look = || {
-            next += 1;
-            let ready = is_ready(next - 1);
-            count += usize::from(ready);
-            ready
-        };
+    /// Notes which of the [`Control::descriptors`] have something to read.
+    pub(super) fn note(&mut self, is_ready: impl Fn(usize) -> bool) {
+        let mut indices = 0..;
+        let mut look = || indices.next().is_some_and(&is_ready);
         if self.listener.is_some() {
             self.is_knocked = look();
         }
@@ -112,7 +106,6 @@ impl Control {
                 client.is_readable = look();
             }
         }
-        count
     }
 
     /// When something has to be done.

@@ -1,6 +1,5 @@
 //! What is heard beside advertisements: who says that a virtual address is its own, and now and then which virtual host ids
-//! are in use. However much of it there is, little is
-//! read, and the rest is lost in the kernel, where that costs least.
+//! are in use. However much of it there is, little is read, and the rest is lost in the kernel, where that costs least.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -88,11 +87,6 @@ impl Ears {
             }
             true
         });
-    }
-
-    /// Whether anybody listens for ids.
-    pub(super) fn hears_ids(&self) -> bool {
-        !self.ids.is_empty()
     }
 
     /// Stops listening for ids when the moment is over.

@@ -139,7 +139,6 @@ impl Engine {
         let length = hosted.standing.punish(now, name, hosted.profile.penalty);
         warn!("{}Demoted for {length:?}: {name}", hosted.profile.who);
         self.note(Some(host), "notice", "demoted", format!("demoted for {length:?}: {name}"));
-        self.doubt_calendar();
         self.apply_demotion(now, host, name);
     }
 
@@ -157,10 +156,10 @@ impl Engine {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         hosted.standing = standing;
         self.node.set_demotion(now, hosted.id, hosted.standing.demotion());
-        self.calendar.take();
         if let Some(bar) = hosted.standing.bar() {
             self.node.handle_command(now, hosted.id, Command::StandDown(bar));
         }
+        self.doubt_calendar();
     }
 
     fn apply_demotion(&mut self, now: Instant, host: HostNumber, why: &str) {

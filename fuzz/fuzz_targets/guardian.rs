@@ -120,7 +120,7 @@ fn guardian(newest: &Newest) -> Guardian {
         engine: Player::Stranger(Box::new(move |line| _ = taken.replace(Some(line)))),
     });
     guardian.prepare(place().settings.clone());
-    guardian.begin_stepping();
+    guardian.start();
     guardian
 }
 

@@ -205,12 +205,8 @@ impl Guardian {
         self.finish()
     }
 
-    /// Starts what was prepared, for those who drive it step by step instead of letting it [run](Self::run).
-    pub fn begin_stepping(&mut self) {
-        self.start();
-    }
-
-    /// One turn, with what has arrived and without waiting for more.
+    /// One turn, with what has arrived and without waiting for more, for those who [start](Self::start) it and drive it step
+    /// by step.
     pub fn one_turn(&mut self) {
         self.turn(&Arrivals { signals: true, monitor: true, reports: true });
     }
@@ -248,7 +244,7 @@ impl Guardian {
         let deadline = earliest(scripts.chain(interfaces).chain(others));
         let fds = [self.parts.signals.as_fd(), self.parts.monitor.as_fd()].into_iter().chain(self.child.descriptor());
         let reports_expected = self.child.descriptor().is_some();
-        let fds = fds.chain(self.checks.descriptors());
+        let fds = fds.chain(self.child.end_descriptor()).chain(self.checks.descriptors());
         self.planned = deadline;
         self.poller.wait(fds, deadline.map(|deadline| deadline - now()))?;
         let [signals, monitor, reports] = [0, 1, 2].map(|index| self.poller.ready(index));

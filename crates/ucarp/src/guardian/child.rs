@@ -51,9 +51,6 @@ const SPARE_DESCRIPTORS: u32 = 3600;
 /// Exit status of an engine that could not be confined.
 const UNCONFINED: u8 = 3;
 
-/// What a process that has closed its descriptors takes to end, as a rule.
-const LAST_MOMENT: Duration = Duration::from_millis(10);
-
 /// What a killed process may take to end.
 const END: Duration = Duration::from_secs(1);
 
@@ -61,6 +58,7 @@ const END: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Child {
     running: Option<Running>,
+    ending: Option<Ending>,
     /// When the next one is started.
     restart: Option<Instant>,
     /// How long the next rest is.
@@ -86,11 +84,17 @@ struct Running {
     closed: bool,
 }
 
+/// A process that was killed, and that the kernel has not cleared away yet: its sockets take their time.
+struct Ending {
+    process: process::Child,
+    by: Instant,
+}
+
 /// What the engine is.
 enum Kind {
     Process(process::Child),
     /// With `--no-split`.
-    Thread(thread::JoinHandle<u8>),
+    Thread,
     /// In a test.
     Stranger,
 }
@@ -106,39 +110,13 @@ impl Kind {
                     tuning::apply(&tuning, "engine");
                     Engine::new(line).run()
                 };
-                builder.spawn(run).map(Self::Thread)
+                builder.spawn(run).map(|_| Self::Thread)
             }
             Player::Stranger(take) => {
                 take(line);
                 Ok(Self::Stranger)
             }
         }
-    }
-
-    /// How it ended, if it has.
-    fn outcome(&mut self) -> io::Result<Option<String>> {
-        match self {
-            Self::Process(process) => Ok(process.try_wait()?.map(|exit| exit.to_string())),
-            Self::Thread(thread) => Ok(thread.is_finished().then(|| "nobody having told it to".into())),
-            Self::Stranger => Ok(None),
-        }
-    }
-
-    fn wait(&self, within: Duration) {
-        if let Self::Process(process) = self {
-            let _ = Poller::new().wait([process.as_fd()], Some(within));
-        }
-    }
-
-    /// Ends it at once. A thread cannot be ended: it does so by itself when nobody listens.
-    fn kill(&mut self) {
-        let Self::Process(process) = self else { return };
-        if let Err(error) = process.kill(Signal::KILL) {
-            warn!("Unable to end the engine, process {}: {error}", process.pid());
-        }
-        self.wait(END);
-        // One that hangs in the kernel ends later, and is nobody's zombie when this process has ended.
-        let _ = self.outcome();
     }
 }
 
@@ -197,11 +175,20 @@ impl Child {
         self.running.as_ref().filter(|running| !running.closed).map(|running| running.channel.as_fd())
     }
 
+    /// Readable when the engine that was dismissed has ended.
+    pub(super) fn end_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.ending.as_ref().map(|ending| ending.process.as_fd())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let running = self.running.as_ref();
         let silence = running.map(|running| running.last_beat + running.patience());
         let retry = running.filter(|running| !running.outbox.is_empty()).map(|_| now() + RETRY);
-        earliest([self.restart, silence, retry])
+        let (restart, end) = match &self.ending {
+            Some(ending) => (None, Some(ending.by)),
+            None => (self.restart, None),
+        };
+        earliest([restart, end, silence, retry])
     }
 
     /// Expects the engine to report at least so often.
@@ -239,11 +226,42 @@ impl Child {
         }
     }
 
-    /// Ends the engine, which has nothing left to do or cannot be trusted.
-    pub(super) fn end(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.engine.kill();
+    /// Ends the engine, which has nothing left to do or cannot be trusted, without waiting for it. A thread cannot be ended:
+    /// it does so by itself when nobody listens.
+    fn dismiss(&mut self, now: Instant) {
+        let Some(Running { engine: Kind::Process(process), .. }) = self.running.take() else { return };
+        if let Err(error) = process.kill(Signal::KILL) {
+            warn!("Unable to end the engine, process {}: {error}", process.pid());
         }
+        self.ending = Some(Ending { process, by: now + END });
+    }
+
+    /// Ends the engine, and waits until it has ended.
+    pub(super) fn end(&mut self) {
+        self.dismiss(now());
+        if let Some(mut ending) = self.ending.take() {
+            let _ = Poller::new().wait([ending.process.as_fd()], Some(END));
+            // One that hangs in the kernel ends later, and is nobody's zombie when this process has ended.
+            let _ = ending.process.try_wait();
+        }
+    }
+
+    /// Learns how the engine that was dismissed ended.
+    fn bury(&mut self, now: Instant) {
+        let Some(ending) = &mut self.ending else { return };
+        let pid = ending.process.pid();
+        match ending.process.try_wait() {
+            Ok(None) if now < ending.by => return,
+            Ok(None) => warn!("The engine, process {pid}, has been killed and does not end"),
+            Ok(Some(exit)) => {
+                info!("The engine, process {pid}, ended with {exit}");
+                if let Some(cause) = &mut self.lost {
+                    *cause += &format!(" and ended with {exit}");
+                }
+            }
+            Err(error) => warn!("The engine, process {pid}, cannot be watched: {error}"),
+        }
+        self.ending = None;
     }
 
     fn launch(&mut self, player: &mut Player, unicast: bool) -> io::Result<()> {
@@ -269,13 +287,7 @@ impl Child {
     fn failure(&mut self, now: Instant, late: bool) -> Option<String> {
         let running = self.running.as_mut()?;
         if running.closed {
-            // It is on its way out, and how it ended is worth a moment.
-            running.engine.wait(LAST_MOMENT);
-            return Some(match running.engine.outcome() {
-                Ok(Some(exit)) => format!("ended with {exit}"),
-                Ok(None) => "has closed its line".into(),
-                Err(error) => format!("cannot be watched: {error}"),
-            });
+            return Some("has closed its line".into());
         }
         let patience = running.patience();
         if now - running.last_beat < patience {
@@ -377,11 +389,12 @@ impl Guardian {
         if let Some(cause) = self.child.failure(now, late) {
             self.engine_failed(now, &cause);
         }
+        self.child.bury(now);
         if self.shutting_down {
             // There is nothing left for another one to do.
             self.child.restart = None;
         }
-        if self.child.restart.is_some_and(|at| at <= now) {
+        if self.child.ending.is_none() && self.child.restart.is_some_and(|at| at <= now) {
             self.launch(now);
         }
     }
@@ -391,11 +404,12 @@ impl Guardian {
         self.planned.is_some_and(|planned| self.decided - planned >= STALL)
     }
 
-    /// Gives up what the engine was MASTER of.
+    /// Gives up what the engine was MASTER of, and waits for nothing before that.
     pub(super) fn engine_failed(&mut self, now: Instant, cause: &str) {
-        error!("The engine {cause}: giving all addresses up and starting it anew");
+        let then = if self.shutting_down { "" } else { " and starting it anew" };
+        error!("The engine {cause}: giving all addresses up{then}");
         let started = self.child.running.as_ref().map_or(now, |running| running.started);
-        self.child.end();
+        self.child.dismiss(now);
         self.child.replace(now, started);
         self.child.lost = Some(cause.to_owned());
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {

@@ -123,8 +123,8 @@ impl Guardian {
             .collect()
     }
 
-    /// Starts the virtual hosts that were prepared.
-    pub(super) fn start(&mut self) {
+    /// Starts the virtual hosts that were prepared, as [`Guardian::run`] does.
+    pub fn start(&mut self) {
         let now = now();
         self.decided = now;
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {

@@ -19,8 +19,8 @@ const CONFIGURATION: &str = "[virtual-host.web]\ninterface = \"lo\"\npassword = 
 
 const WEB: HostNumber = HostNumber(0);
 
-/// A guardian, and the lines of the engines that it starts, in a network namespace of their own. `None` where there is no
-/// right to make one.
+/// Lets `act` play with a guardian that has started, and the lines of the engines that it starts. Skipped where there is no
+/// right to make a network namespace.
 fn play(act: impl FnOnce(Guardian, mpsc::Receiver<Line>) + Send) {
     let Ok(namespace) = NetNs::new() else {
         assert!(std::env::var_os("CI").is_none(), "network namespaces cannot be made");
@@ -41,7 +41,7 @@ fn play(act: impl FnOnce(Guardian, mpsc::Receiver<Line>) + Send) {
             engine: Player::Stranger(Box::new(move |line| send.send(line).unwrap())),
         });
         guardian.prepare(loaded.settings);
-        guardian.begin_stepping();
+        guardian.start();
         act(guardian, lines);
     };
     namespace.run(run).unwrap();

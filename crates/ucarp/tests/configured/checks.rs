@@ -80,7 +80,7 @@ fn a_check_that_faults_keeps_even_a_lone_host_out_through_reloads_and_failures_o
     node.wait_without(ip(VIP));
     let told = node.reload(&config(&format!("{EAGER}\nadvskew = 7"), &checks));
     node.process().signal_children(Signal::KILL);
-    node.wait_for_line("The engine ended with", told);
+    node.wait_for_line("ended with signal 9", told);
     // A changed check does not let it in before it is known again.
     node.reload(&config(EAGER, &[("state", checks[0].1.replace("fall = 2", "fall = 3"))]));
     // Longer than several dead times.

@@ -49,7 +49,7 @@ fn an_engine_that_is_killed_leaves_no_address_and_its_will_is_executed() {
     let taken = segment.wait_for_announcement(&backup.host, ip(VIP), killed);
     println!("gone after {:?}, taken {:?} after the goodbye", between(killed, gone), between(goodbye, taken));
     assert!(between(killed, gone) < LATE && between(goodbye, taken) < LATE);
-    master.wait_for_line("The engine ended with", killed);
+    master.wait_for_line("ended with signal 9", killed);
     assert_recovered(&segment, &master, &backup, killed);
 }
 

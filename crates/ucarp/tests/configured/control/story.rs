@@ -42,7 +42,8 @@ fn scripts_commands_reloads_removals_and_the_end_of_an_engine_are_events() {
 
     // A new engine knows nothing of what was before, and says so.
     node.process().signal_children(Signal::KILL);
-    let lost = wait_for_event(&node, "daemon", "the engine before this one ended with");
+    let lost =
+        wait_for_event(&node, "daemon", "the engine before this one has closed its line and ended with signal 9");
     assert!(lost.number > done.number && lost.message.contains("only the log knows"), "{lost:?}");
     assert!(history(&node).iter().all(|event| event.number > done.number));
 }

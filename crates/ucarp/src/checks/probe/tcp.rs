@@ -117,10 +117,8 @@ mod tests {
                 let length = stream.read(&mut buffer).unwrap();
                 asked.extend_from_slice(&buffer[..length]);
             }
-            // In pieces, as a network may bring it.
-            for octet in answer.bytes() {
-                stream.write_all(&[octet]).unwrap();
-            }
+            // In pieces, as a network may bring it, until who asks knows enough and leaves.
+            let _ = answer.bytes().try_for_each(|octet| stream.write_all(&[octet]));
             String::from_utf8(asked).unwrap()
         });
         (Url { address: Ipv4Addr::LOCALHOST.into(), port, path: "/health".into() }, serving)

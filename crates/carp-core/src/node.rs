@@ -103,6 +103,8 @@ pub struct Node {
     random: Random,
     /// The wall clock minus the driver's clock, in ticks of group time.
     clock: i64,
+    /// The Ethernet addresses of this host, beside those of its links.
+    own: Vec<MacAddr>,
     outputs: VecDeque<Output>,
 }
 
@@ -121,6 +123,7 @@ impl Node {
             groups: BTreeMap::new(),
             random: Random::new(seed),
             clock: 0,
+            own: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -180,6 +183,12 @@ impl Node {
             }
             host.reconfigure(now, config, grace, outputs);
         });
+    }
+
+    /// These Ethernet addresses are this host's own from now on: one of its interfaces may answer for a virtual address of
+    /// another one in the same segment. Those of the links are known anyway.
+    pub fn set_own(&mut self, addresses: Vec<MacAddr>) {
+        self.own = addresses;
     }
 
     /// The own addresses on the virtual host's link are these from now on.
@@ -362,7 +371,8 @@ impl Node {
 
     /// Somebody says that an address is at its place. What this host says of itself comes back from some networks.
     fn possessed(&mut self, now: Instant, link: LinkId, possession: &Possession) {
-        if self.hosts.iter().flatten().any(|host| host.link_mac() == Some(possession.mac)) {
+        let is_of_link = |host: &VirtualHost| host.link_mac() == Some(possession.mac);
+        if self.own.contains(&possession.mac) || self.hosts.iter().flatten().any(is_of_link) {
             return;
         }
         for index in 0..self.hosts.len() {

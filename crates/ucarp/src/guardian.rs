@@ -6,6 +6,7 @@ mod child;
 mod control;
 mod hosts;
 mod interfaces;
+mod own;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use control::Control;
 pub use control::Place;
 use hosts::Hosted;
 use interfaces::Removals;
+use own::Own;
 
 /// A port that could not be opened is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
@@ -110,6 +112,7 @@ pub struct Guardian {
     /// The names of groups that move together, by the core's numbers.
     groups: Vec<String>,
     keeper: Keeper,
+    own: Own,
     parts: Parts,
     /// Virtual hosts that have a script to wait for.
     busy: BTreeSet<HostNumber>,
@@ -166,6 +169,7 @@ impl Guardian {
             interfaces: Vec::new(),
             groups: Vec::new(),
             keeper: Keeper::default(),
+            own: Own::default(),
             parts,
             busy: BTreeSet::new(),
             awaiting: BTreeMap::new(),

@@ -17,6 +17,7 @@ use carp_core::election::{Bar, State};
 use carp_core::host::{Local, VirtualHostConfig};
 use carp_core::node::{Command, LinkId, LinkState};
 use carp_core::time::Instant;
+use carp_core::wire::MacAddr;
 use log::Level;
 
 pub use check::{CheckState, CheckStatus, LONGEST_RESULT};
@@ -85,6 +86,11 @@ pub enum Order {
         host: HostNumber,
         /// What they are.
         local: Local,
+    },
+    /// These Ethernet addresses are this host's.
+    Own {
+        /// Of all its interfaces, or of the first few hundred.
+        macs: Vec<MacAddr>,
     },
     /// The state of a link.
     Link {

@@ -58,6 +58,7 @@ impl Engine {
                 }
             }
             Order::Link { link, name, state } => self.link_is(link, name, state),
+            Order::Own { macs } => self.node.set_own(macs),
             Order::Port { link, sockets } => self.port_is(link, sockets, descriptors),
             Order::Hear { link, index, ear } => {
                 let link = self.links.entry(link).or_insert_with(|| Link::new(LinkState::Gone));

@@ -370,6 +370,7 @@ impl Guardian {
         }
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             self.introduce(host);
+        self.tell_own();
         }
         self.checks.tell_all();
         self.child.flush();

@@ -133,6 +133,7 @@ impl Guardian {
         for index in 0..self.interfaces.len() {
             self.link_changed(now, index);
         }
+        self.find_own();
         self.launch(now);
     }
 

@@ -40,6 +40,7 @@ impl Guardian {
             }
             vec![Event::Overrun]
         });
+        self.follow_own(&events);
         for index in 0..self.interfaces.len() {
             let interface = &self.interfaces[index];
             let is_concerned = events.iter().any(|event| match event {

@@ -361,6 +361,11 @@ pub(super) fn put_order(writer: &mut Writer, order: &Order) {
             writer.number(*index);
             writer.octet(place(&EARS, ear));
         }
+        Order::Own { macs } => {
+            writer.octet(17);
+            writer.number(u32::try_from(macs.len()).expect("there are fewer interfaces"));
+            macs.iter().for_each(|mac| writer.mac(*mac));
+        }
         Order::Control(told) => control::put_told(writer, told),
     }
 }
@@ -397,6 +402,7 @@ pub(super) fn order(reader: &mut Reader<'_>) -> Result<Order, Malformed> {
         13 => Order::Check(check(reader)?),
         14 => Order::ForgetCheck { name: reader.text()? },
         16 => Order::Hear { link: reader.link()?, index: reader.number()?, ear: reader.choice(&EARS, "ear")? },
+        17 => Order::Own { macs: (0..reader.number()?).map(|_| reader.mac()).collect::<Result<_, _>>()? },
         control::ORDER => Order::Control(control::told(reader)?),
         _ => return Err(reader.malformed("order")),
     })

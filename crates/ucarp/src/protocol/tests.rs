@@ -131,6 +131,7 @@ fn orders() -> Vec<Order> {
             link: LINK,
             sockets: Sockets { index: 2, v4: true, v6: false, unicast_v4: true, unicast_v6: false },
         },
+        Order::Own { macs: vec![MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])] },
         Order::Hear { link: LINK, index: 2, ear: Ear::Owners },
         Order::Hear { link: LINK, index: 2, ear: Ear::Ids },
         Order::Keep { link: LINK },

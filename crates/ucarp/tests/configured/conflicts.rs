@@ -119,6 +119,22 @@ fn a_stranger_that_turns_up_while_master_is_answered_told_once_and_counted() {
 }
 
 #[test]
+fn another_interface_of_this_host_is_no_stranger_as_long_as_it_is_there() {
+    let segment = Segment::new();
+    let mut node = segment.node(2);
+    node.run("ip", &["link", "add", "other", "address", "02:00:00:00:00:21", "type", "bridge"]);
+    node.start(&web(&[V4], EAGER));
+    settle(&node);
+    let claims = || {
+        claim(&segment, 0x21, ip(V4));
+        node.lines("Address conflict", 0) > 0
+    };
+    assert!(!netlab::wait_until(QUITE_SURE, claims), "{}", node.said());
+    node.run("ip", &["link", "delete", "other"]);
+    assert!(netlab::wait_until(SOON, claims), "{}", node.said());
+}
+
+#[test]
 fn a_master_that_yields_leaves_the_address_with_a_goodbye() {
     let segment = Segment::new();
     let (mut node, mut peer) = segment.pair();

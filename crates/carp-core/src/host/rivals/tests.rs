@@ -272,8 +272,9 @@ fn what_is_heard_while_addresses_move_is_no_conflict() {
     node.hear(&claim(mac(3)));
     node.hear(&advertisement(200));
     node.run_until(60_000);
-    // The own address, as another network card or an echo has it, and the virtual one of a BSD.
-    for own in [OWN, frame::kernel_mac(1), frame::ucarp_mac(1)] {
+    // The own address, as an echo has it, that of another interface of this host, and the virtual one of a BSD.
+    node.node.set_own(Vec::from([mac(8)]));
+    for own in [OWN, mac(8), frame::kernel_mac(1), frame::ucarp_mac(1)] {
         node.hear(&claim(own));
     }
     node.run_until(70_000);

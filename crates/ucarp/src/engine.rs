@@ -15,9 +15,10 @@ mod renewal;
 mod standing;
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::thread;
@@ -90,6 +91,8 @@ struct Hosted {
     link_lines: Ration,
     /// For those who ask.
     record: Record,
+    /// Which of its addresses have gone after the guardian.
+    gone: BTreeSet<IpAddr>,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
 }
@@ -211,11 +214,11 @@ impl Engine {
         }
         let ports = || self.links.values().filter_map(|link| link.port.as_ref()).flat_map(Port::sockets);
         let ears = || self.links.values().flat_map(|link| link.ears.sockets(now));
-        let guardian = self.guardian.descriptor();
-        let first_port = usize::from(guardian.is_some());
+        let first_port = self.guardian.descriptors().count();
         let first_ear = first_port + ports().count();
         let first_client = first_ear + ears().count();
-        let fds = guardian.into_iter().chain(ports().chain(ears()).map(AsFd::as_fd)).chain(self.control.descriptors());
+        let sockets = ports().chain(ears()).map(AsFd::as_fd);
+        let fds = self.guardian.descriptors().chain(sockets).chain(self.control.descriptors());
         self.poller.wait(fds, deadline.map(|deadline| deadline - self::now()))?;
         let is_ready = |mut indices: Range<usize>| indices.any(|index| self.poller.ready(index));
         let orders = !self.guardian.is_gone() && self.poller.ready(0);

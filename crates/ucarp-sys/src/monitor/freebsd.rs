@@ -52,6 +52,22 @@ impl Monitor {
         Ok(Monitor { socket, buffer: vec![0; BUFFER_BYTES] })
     }
 
+    /// One that hears nothing before it is told to, which a routing socket cannot do.
+    ///
+    /// # Errors
+    /// `ENOTSUP`, always.
+    pub fn prepare() -> io::Result<Monitor> {
+        Err(Errno::NOTSUP.into())
+    }
+
+    /// Hears from now on what becomes of addresses, as it has done before.
+    ///
+    /// # Errors
+    /// None.
+    pub fn hear_addresses(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The changes that have arrived; empty if there are none that matter. If very many wait, the socket stays readable
     /// and the next call has the rest.
     ///

@@ -17,8 +17,10 @@ use crate::filter::{
 use crate::link::{self, Link};
 use crate::{address, netlink, socket_option};
 
-/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
-const GROUPS: [u32; 3] = [1, 5, 9];
+/// `RTNLGRP_LINK`.
+const LINKS: u32 = 1;
+/// `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
+const ADDRESSES: [u32; 2] = [5, 9];
 /// The kernel tells of one change per datagram, of a few hundred bytes up to some KiB.
 const BUFFER_BYTES: usize = 32 * 1024;
 /// What one call of [`Monitor::read`] takes at most, so that a storm of changes cannot keep the caller from its timers.
@@ -57,12 +59,29 @@ impl Monitor {
     /// # Errors
     /// Those of `socket(2)`: no descriptors left, or no netlink in this sandbox.
     pub fn open() -> io::Result<Monitor> {
+        let monitor = Self::prepare()?;
+        monitor.socket.add_membership(LINKS)?;
+        monitor.hear_addresses()?;
+        Ok(monitor)
+    }
+
+    /// One that hears nothing yet, and costs nothing: each listener is one more for whom the kernel looks at each renewal of
+    /// a lease.
+    ///
+    /// # Errors
+    /// Those of [`Monitor::open`].
+    pub fn prepare() -> io::Result<Monitor> {
         let socket = netlink::open_monitor()?;
         socket_option::attach_filter(socket.as_fd(), &without_renewals())?;
-        for group in GROUPS {
-            socket.add_membership(group)?;
-        }
-        Ok(Monitor { socket, buffer: vec![0; BUFFER_BYTES] })
+        Ok(Monitor { socket, buffer: Vec::new() })
+    }
+
+    /// Hears from now on what becomes of addresses.
+    ///
+    /// # Errors
+    /// `EPERM` in a sandbox that does not know of it.
+    pub fn hear_addresses(&self) -> io::Result<()> {
+        ADDRESSES.into_iter().try_for_each(|group| self.socket.add_membership(group))
     }
 
     /// The changes that have arrived; empty if there are none. If more than a few hundred wait, the socket stays
@@ -72,6 +91,7 @@ impl Monitor {
     /// A broken socket. Lost changes are no error but [`Event::Overrun`].
     pub fn read(&mut self) -> io::Result<Vec<Event>> {
         let mut events = Vec::new();
+        self.buffer.resize(BUFFER_BYTES, 0);
         for _ in 0..MAX_DATAGRAMS {
             match netlink::receive(&self.socket, &mut self.buffer) {
                 Ok(length) => match self.buffer.get(..length) {

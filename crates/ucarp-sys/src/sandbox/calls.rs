@@ -39,6 +39,8 @@ const ANY: &[Rule] = &[];
 const FIONBIO: libc::c_int = 0x5421;
 /// `PACKET_STATISTICS` of linux/if_packet.h.
 const PACKET_STATISTICS: libc::c_int = 6;
+/// `NETLINK_ADD_MEMBERSHIP` of linux/netlink.h.
+const NETLINK_ADD_MEMBERSHIP: libc::c_int = 1;
 
 /// The system calls that work, each if the arguments pass at least one of its rules. Nothing here makes a new socket,
 /// file, process or thread; descriptors come from `accept4`, from copies, and over a channel.
@@ -73,8 +75,15 @@ const CALLS: &[(libc::c_long, &[Rule])] = &[
     ),
     // Who is connected; lost frames.
     (libc::SYS_getsockopt, &[&[(1, Is(libc::SOL_SOCKET))], &[(1, Is(libc::SOL_PACKET)), (2, Is(PACKET_STATISTICS))]]),
-    // Another filter after a reload. No option of packet sockets: their rings have a history of holes.
-    (libc::SYS_setsockopt, &[&[(1, Is(libc::SOL_SOCKET)), (2, Is(libc::SO_ATTACH_FILTER))]]),
+    // Another filter after a reload; news of addresses when the guardian has died. No option of packet sockets: their rings
+    // have a history of holes.
+    (
+        libc::SYS_setsockopt,
+        &[
+            &[(1, Is(libc::SOL_SOCKET)), (2, Is(libc::SO_ATTACH_FILTER))],
+            &[(1, Is(libc::SOL_NETLINK)), (2, Is(NETLINK_ADD_MEMBERSHIP))],
+        ],
+    ),
     // Waiting, and its end by a signal.
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_poll, ANY),

@@ -15,10 +15,11 @@ use carp_core::node::{Command, HostId, LinkId};
 use carp_core::time::Instant;
 use log::{error, info};
 use ucarp_sys::channel::{self, Channel};
+use ucarp_sys::monitor::{Event, Monitor};
 use ucarp_sys::process::Tally;
 use ucarp_sys::signals::Termination;
 
-use super::{Engine, STALL, earliest};
+use super::{Engine, Hosted, STALL, earliest};
 use crate::journal::Journal;
 use crate::protocol::control::Asked;
 use crate::protocol::{self, HostNumber, LONGEST_DATAGRAM, Report};
@@ -57,6 +58,8 @@ pub struct Line {
     pub tally: Tally,
     /// Asked when the guardian is gone: as long as it is there, signals are its business.
     pub termination: Option<Termination>,
+    /// Asked what becomes of the addresses when the guardian is gone.
+    pub monitor: Option<Monitor>,
     /// Where changes of state are entered with fields.
     pub journal: Option<Journal>,
 }
@@ -81,6 +84,8 @@ pub(super) struct Guardian {
     /// `None`: it is gone.
     line: Option<Line>,
     termination: Option<Termination>,
+    /// Hears of addresses only when the guardian is gone.
+    monitor: Option<Monitor>,
     buffer: Vec<u8>,
     wishes: BTreeMap<HostNumber, Wish>,
     states: BTreeMap<HostNumber, State>,
@@ -108,6 +113,7 @@ impl Guardian {
     pub(super) fn new(mut line: Line, now: Instant) -> Self {
         Self {
             termination: line.termination.take(),
+            monitor: line.monitor.take(),
             line: Some(line),
             buffer: vec![0; LONGEST_DATAGRAM],
             wishes: BTreeMap::new(),
@@ -130,9 +136,12 @@ impl Guardian {
         self.line.is_none()
     }
 
-    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        let termination = self.termination.as_ref().map(AsFd::as_fd);
-        self.line.as_ref().map(|line| line.channel.as_fd()).or(termination)
+    /// What the guardian says; when it is gone, what is asked in its place.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let line = self.line.as_ref().map(|line| line.channel.as_fd());
+        let termination = self.termination.as_ref().filter(|_| self.is_gone()).map(AsFd::as_fd);
+        let monitor = self.monitor.as_ref().filter(|_| self.is_gone()).map(AsFd::as_fd);
+        line.into_iter().chain(termination).chain(monitor)
     }
 
     /// Whether this process was told to end, and nobody is left to care about it.
@@ -191,6 +200,19 @@ impl Guardian {
 
     pub(super) fn is_lost(&mut self) {
         self.line = None;
+        // Without it the addresses are gone for certain a while later.
+        self.monitor.take_if(|monitor| monitor.hear_addresses().is_err());
+    }
+
+    /// Addresses that were removed since the guardian is gone, each with the index of its interface.
+    fn removals(&mut self) -> Vec<(u32, IpAddr)> {
+        let events = self.monitor.as_mut().filter(|_| self.line.is_none()).map(Monitor::read);
+        let events = events.and_then(Result::ok).unwrap_or_default().into_iter();
+        let removal = |event| match event {
+            Event::AddressRemoved { index, address, .. } => Some((index, address)),
+            _ => None,
+        };
+        events.filter_map(removal).collect()
     }
 
     /// Whether it has dealt with a report since the last call.
@@ -245,10 +267,7 @@ impl Guardian {
                     self.retry = Some(now + RETRY);
                     return;
                 }
-                Err(_) => {
-                    self.line = None;
-                    return;
-                }
+                Err(_) => return self.is_lost(),
             }
         }
         self.last_report = now;
@@ -314,6 +333,7 @@ impl Engine {
         if self.guardian.is_gone() {
             self.control.close();
             self.stay_without_guardian(now);
+            self.leave_with_addresses(now);
         }
         let is_over = |lease| self.guardian.end_of(lease).is_some_and(|end| end <= now);
         if !is_over(Duration::ZERO) {
@@ -322,6 +342,28 @@ impl Engine {
         let over = self.hosts.iter().filter(|(_, hosted)| !hosted.lapsed && hosted.profile.lease.is_some_and(is_over));
         for host in over.map(|(host, _)| *host).collect::<Vec<_>>() {
             error!("{}The guardian is silent, and the leases of the addresses are over: leaving", self.who(host));
+            self.lapse(now, host);
+        }
+    }
+
+    /// Says goodbye for virtual hosts whose addresses have gone, of which nobody tells any more.
+    fn leave_with_addresses(&mut self, now: Instant) {
+        for (index, address) in self.guardian.removals() {
+            for hosted in self.hosts.values_mut().filter(|hosted| hosted.profile.native) {
+                let config = self.node.config(hosted.id);
+                let port = self.links.get(&config.link).and_then(|link| link.port.as_ref());
+                if port.is_some_and(|port| port.index() == index) && config.credentials.addresses.contains(address) {
+                    hosted.gone.insert(address);
+                }
+            }
+        }
+        let is_gone = |hosted: &Hosted| {
+            let addresses = &self.node.config(hosted.id).credentials.addresses;
+            !hosted.lapsed && hosted.gone.len() == addresses.v4().count() + addresses.v6().count()
+        };
+        let gone = self.hosts.iter().filter(|(_, hosted)| is_gone(hosted));
+        for host in gone.map(|(host, _)| *host).collect::<Vec<_>>() {
+            error!("{}The guardian has died, and the addresses are gone: leaving", self.who(host));
             self.lapse(now, host);
         }
     }

@@ -1,5 +1,6 @@
 //! What the guardian orders.
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -57,8 +58,8 @@ impl Engine {
                     self.node.set_local(now(), hosted.id, local);
                 }
             }
-            Order::Link { link, name, state } => self.link_is(link, name, state),
             Order::Own { macs } => self.node.set_own(macs),
+            Order::Link { link, name, state } => self.link_is(link, name, state),
             Order::Port { link, sockets } => self.port_is(link, sockets, descriptors),
             Order::Hear { link, index, ear } => {
                 let link = self.links.entry(link).or_insert_with(|| Link::new(LinkState::Gone));
@@ -109,6 +110,7 @@ impl Engine {
                 standing: Standing::default(),
                 link_lines: Ration::default(),
                 record: Record::default(),
+                gone: BTreeSet::new(),
                 lapsed: false,
             },
         );

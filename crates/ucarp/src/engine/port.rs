@@ -11,6 +11,8 @@ use crate::protocol::Sockets;
 
 /// The sockets on one link.
 pub(super) struct Port {
+    /// The index of the link.
+    index: u32,
     v4: Option<PacketSocket>,
     v6: Option<PacketSocket>,
     unicast_v4: Option<RawSocket>,
@@ -20,6 +22,11 @@ pub(super) struct Port {
 }
 
 impl Port {
+    /// The index of the link.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// The sockets that came with an order; `None` if there are none, or fewer than it says.
     pub(super) fn new(sockets: Sockets, descriptors: Vec<OwnedFd>) -> Option<Self> {
         let Sockets { index, v4, v6, unicast_v4, unicast_v6 } = sockets;
@@ -30,6 +37,7 @@ impl Port {
         let mut descriptors = descriptors.into_iter();
         let mut next = |present: bool| if present { descriptors.next() } else { None };
         Some(Self {
+            index,
             v4: next(v4).map(|fd| PacketSocket::from_fd(fd, index)),
             v6: next(v6).map(|fd| PacketSocket::from_fd(fd, index)),
             unicast_v4: next(unicast_v4).map(|fd| RawSocket::from_fd_v4(fd, index)),

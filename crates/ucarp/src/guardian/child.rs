@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use carp_core::election::State;
 use carp_core::time::Instant;
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use ucarp_sys::channel::{self, Channel};
+use ucarp_sys::monitor::Monitor;
 use ucarp_sys::poll::Poller;
 use ucarp_sys::process::{self, Signal, Tally};
 use ucarp_sys::sandbox::{self, Sandbox};
@@ -271,6 +272,9 @@ impl Child {
             channel: other,
             tally: tally.try_clone()?,
             termination: None,
+            monitor: Monitor::prepare()
+                .inspect_err(|error| debug!("No news of addresses for the engine: {error}"))
+                .ok(),
             journal: if matches!(player, Player::Process) { None } else { logging::journal() },
         };
         let engine = Kind::start(player, unicast, self.tuning, line)?;
@@ -322,7 +326,9 @@ fn work(guardian: u32, unicast: bool, tuning: &settings::Process, mut line: Line
     // The guardian's handlers would write to its pipe.
     signals::ignore_all();
     logging::hang_up();
-    if let Err(error) = process::close_all_but(&[line.channel.as_fd(), line.tally.as_fd()]) {
+    let monitor = line.monitor.as_ref().map(AsFd::as_fd);
+    let kept: Vec<_> = [line.channel.as_fd(), line.tally.as_fd()].into_iter().chain(monitor).collect();
+    if let Err(error) = process::close_all_but(&kept) {
         warn!("Unable to close what the engine does not need: {error}");
     }
     line.journal = logging::journal();
@@ -364,13 +370,13 @@ impl Guardian {
             let message = format!("the engine before this one {cause}; what happened until then, only the log knows");
             self.happened(None, control::Kind::Daemon, message);
         }
+        self.tell_own();
         for index in 0..self.interfaces.len() {
             self.interfaces[index].told = None;
             self.tell_link(index);
         }
         for host in self.hosts.keys().copied().collect::<Vec<_>>() {
             self.introduce(host);
-        self.tell_own();
         }
         self.checks.tell_all();
         self.child.flush();

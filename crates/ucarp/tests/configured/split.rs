@@ -76,6 +76,7 @@ fn an_engine_without_guardian_says_goodbye_when_the_lease_is_over_and_not_before
     let gone = master.wait_without(ip(VIP));
     let goodbye = segment.wait_for_goodbye(&master.host, 1, killed);
     println!("gone after {:?}, goodbye after {:?}", between(killed, gone), between(killed, goodbye));
+    master.wait_for_line("The guardian has died, and the addresses are gone: leaving", killed);
     assert!(goodbye + 20_000_000 >= gone, "it said goodbye {:?} before the address was gone", between(goodbye, gone));
     assert!(between(killed, goodbye) < LEASE + Duration::from_secs(3) + LATE);
     backup.wait_for(ip(VIP));

@@ -93,6 +93,8 @@ struct Hosted {
     record: Record,
     /// Which of its addresses have gone after the guardian.
     gone: BTreeSet<IpAddr>,
+    /// The log says that nobody else of the group was ever heard.
+    told_alone: bool,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
 }

@@ -69,6 +69,16 @@ pub fn flaps(who: &str, count: u64) {
     warn!("{who}The interface goes up and down: {count} more changes");
 }
 
+/// What is said of a MASTER that has heard nobody.
+pub const ALONE: &str = "No other host of the group has been heard since the start. A BACKUP is silent; a MASTER that is not \
+                         heard would be a second one: see that the interface is the right one, and that switches and \
+                         firewalls let IP protocol 112 pass";
+
+/// Logs [`ALONE`].
+pub fn alone(who: &str) {
+    info!("{who}{ALONE}");
+}
+
 /// Logs the decision of a MASTER to leave by command.
 pub fn leaving(who: &str, reason: &Reason) {
     warn!("{who}Switching to state: BACKUP");

@@ -111,6 +111,7 @@ impl Engine {
                 link_lines: Ration::default(),
                 record: Record::default(),
                 gone: BTreeSet::new(),
+                told_alone: false,
                 lapsed: false,
             },
         );

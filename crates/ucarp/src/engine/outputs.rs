@@ -82,6 +82,9 @@ impl Engine {
                     self.doubt_calendar();
                     self.guardian.state_is(host, to);
                     self.note_transition(now, host, from, to, reason);
+                    if matches!(reason, Reason::NoMasterHeard { .. }) {
+                        self.tell_alone(host);
+                    }
                     if matches!(reason, Reason::Stalled { .. }) {
                         stalled.push(host);
                     }
@@ -105,6 +108,16 @@ impl Engine {
         }
         for host in stalled {
             self.punish(now, host, "this host was stopped");
+        }
+    }
+
+    /// Says once of a MASTER that nobody of its group was ever heard: it may be the first one, or behind a broken network.
+    fn tell_alone(&mut self, host: HostNumber) {
+        let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
+        let heard = self.node.view(hosted.id).heard;
+        if heard.is_empty() && !mem::replace(&mut hosted.told_alone, true) {
+            report::alone(&hosted.profile.who);
+            self.note(Some(host), "notice", "alone", report::ALONE);
         }
     }
 

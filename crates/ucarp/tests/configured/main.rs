@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod alone;
 mod authentication;
 mod bad_world;
 mod checking;

@@ -171,7 +171,13 @@ fn cargo_test(arguments: &[String], environment: &[(&str, OsString)]) -> io::Res
 
 /// Runs an integration test of the daemon.
 fn timed_test(name: &str, environment: &[(&str, OsString)]) -> io::Result<Outcome> {
-    patient_test(&["-p", "ucarp", "--test", name].map(String::from), environment)
+    patient_test(&daemon_target(name), environment)
+}
+
+/// The arguments that select an integration test of the daemon: out of the whole workspace, so that nothing is built anew
+/// with other features.
+fn daemon_target(name: &str) -> [String; 3] {
+    ["--workspace", "--test", name].map(String::from)
 }
 
 /// Runs tests, of which many depend on time. What fails is run again alone.
@@ -292,7 +298,7 @@ fn installation(missing: &[&Tool], name: Option<&str>) -> io::Result<Outcome> {
         }
     };
     environment.push(("RUST_TEST_THREADS", OsString::from(INSTALLED_AT_ONCE)));
-    let mut tests = ["-p", "ucarp", "--test", INSTALLATION].map(String::from).to_vec();
+    let mut tests = daemon_target(INSTALLATION).to_vec();
     tests.extend(name.map(|name| ["--".to_owned(), name.to_owned()]).into_iter().flatten());
     patient_test(&tests, &environment)
 }

@@ -125,6 +125,11 @@ impl Engine {
     fn change(&mut self, host: HostNumber, profile: Profile, config: VirtualHostConfig, grace: Duration) {
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let id = hosted.id;
+        let former = self.node.config(id);
+        if (former.link, former.vhid) != (config.link, config.vhid) {
+            error!("{}The guardian wants another virtual host in this one's place", hosted.profile.who);
+            return;
+        }
         hosted.profile = profile;
         hosted.has_will = false;
         let now = now();

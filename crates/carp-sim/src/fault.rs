@@ -42,6 +42,8 @@ pub enum FaultKind {
     Addresses,
     /// The operator tells a node to hand over.
     Handover,
+    /// A node of ours is kept out for a while, by an operator or a check.
+    Hold,
     /// Clocks run up to 500 millionths fast or slow, for the whole run.
     Drift,
     /// Two nodes have the same source address, for the whole run.
@@ -68,7 +70,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Loss,
         Self::Delay,
         Self::Reordering,
@@ -95,6 +97,7 @@ impl FaultKind {
         Self::Replay,
         Self::Forgery,
         Self::Reflection,
+        Self::Hold,
     ];
 
     /// The name on the command line.
@@ -117,6 +120,7 @@ impl FaultKind {
             Self::Password => "password",
             Self::Addresses => "addresses",
             Self::Handover => "handover",
+            Self::Hold => "hold",
             Self::Drift => "drift",
             Self::Twins => "twins",
             Self::Demotion => "demotion",
@@ -291,6 +295,9 @@ pub(crate) enum Fault {
     HandOver {
         node: usize,
     },
+    Hold {
+        node: usize,
+    },
     Demotion {
         node: usize,
         by: i32,
@@ -322,6 +329,7 @@ impl Fault {
             | Self::Credentials { node, .. }
             | Self::Chatter { node }
             | Self::HandOver { node }
+            | Self::Hold { node }
             | Self::Demotion { node, .. } => Some(node),
             _ => None,
         }
@@ -362,6 +370,7 @@ impl fmt::Display for Fault {
             }
             Self::Chatter { node } => write!(f, "the link of n{node} is reported again"),
             Self::HandOver { node } => write!(f, "n{node} is told to hand over"),
+            Self::Hold { node } => write!(f, "n{node} is kept out"),
             Self::Demotion { node, by } => write!(f, "n{node} is demoted by {by}"),
         }
     }

@@ -246,7 +246,7 @@ impl Ledger {
                 let facts = &mut self.nodes[node];
                 (facts.reconfigured, facts.rank) = (now, facts.spec.interval);
             }
-            Fact::Told { node, command: Command::HandOver | Command::ShutDown } => {
+            Fact::Told { node, command: Command::HandOver | Command::ShutDown | Command::StandDown(_) } => {
                 let facts = &mut self.nodes[node];
                 facts.leaving = facts.is_ours() && facts.is_master();
             }

@@ -360,6 +360,11 @@ impl Plan<'_> {
         }
     }
 
+    fn one_of_ours(&mut self) -> usize {
+        let ours: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind == Kind::Ours).collect();
+        self.dice.pick(&ours)
+    }
+
     fn fault(&mut self, kind: FaultKind) -> Fault {
         let node = self.dice.index(self.specs.len());
         let rate = percent(self.dice.pick(&[1, 5, 10, 25, 50, 80]));
@@ -395,10 +400,10 @@ impl Plan<'_> {
             FaultKind::Chatter => Fault::Chatter { node },
             FaultKind::Restart => Fault::Restart { node, spec: self.reconfigured(node) },
             FaultKind::Reload => {
-                let ours: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind == Kind::Ours).collect();
-                let node = self.dice.pick(&ours);
+                let node = self.one_of_ours();
                 Fault::Reload { node, spec: self.reconfigured(node) }
             }
+            FaultKind::Hold => Fault::Hold { node: self.one_of_ours() },
             FaultKind::Family => {
                 let family = self.dice.pick(&Family::BOTH);
                 let [from, to] =

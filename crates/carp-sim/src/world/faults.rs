@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use carp_core::election::Bar;
 use carp_core::node::Command;
 
 use super::book::Book;
@@ -16,6 +17,9 @@ use crate::spec::{Credentials, Family, Spec};
 
 /// What a reload is told that changes no credentials.
 const USUAL_GRACE: Duration = Duration::from_secs(60);
+
+/// What keeps a node out.
+const HOLD: Command = Command::StandDown(Bar::Held);
 
 /// How much earlier the grace time ends for the checkers, and how much later a late node is understood: more than clocks
 /// drift from each other meanwhile.
@@ -45,13 +49,8 @@ impl World {
                 self.restart(node, Credentials { edition, ..credentials });
             }
             Fault::Reload { node, .. } | Fault::Rekey { node, .. } => self.reload(node, fault),
-            Fault::HandOver { node } => {
-                if let Some(stall) = &mut self.hosts[node].stall {
-                    stall.missed.push(Missed::Command(Command::HandOver));
-                } else if self.hosts[node].machine.is_some() {
-                    self.tell(node, Command::HandOver);
-                }
-            }
+            Fault::HandOver { node } => self.command(node, Command::HandOver),
+            Fault::Hold { node } => self.keep_out(node, true),
             Fault::Chatter { node } if self.hosts[node].stall.is_none() => self.link(node),
             Fault::Chatter { .. } => {}
             Fault::Demotion { node, by } => self.demote(node, by),
@@ -84,6 +83,7 @@ impl World {
             | Fault::Reload { .. }
             | Fault::Rekey { .. }
             | Fault::Attack { .. } => {}
+            Fault::Hold { node } => self.keep_out(node, false),
             Fault::Demotion { node, by } => self.demote(node, -by),
             _ => self.network_changed(),
         }
@@ -114,6 +114,9 @@ impl World {
         self.hosts[node].machine = Some(Machine::new(&birth));
         self.note(&Fact::Started { node });
         self.conditions_changed();
+        if self.hosts[node].held {
+            self.tell(node, HOLD);
+        }
         self.link(node);
     }
 
@@ -210,6 +213,22 @@ impl World {
         }
     }
 
+    /// Keeps a node out, or lets it in again.
+    fn keep_out(&mut self, node: usize, held: bool) {
+        self.hosts[node].held = held;
+        self.command(node, if held { HOLD } else { Command::StandUp });
+        self.conditions_changed();
+    }
+
+    /// Tells a node something, if it runs: at once, or when it goes on.
+    fn command(&mut self, node: usize, command: Command) {
+        if let Some(stall) = &mut self.hosts[node].stall {
+            stall.missed.push(Missed::Command(command));
+        } else if self.hosts[node].machine.is_some() {
+            self.tell(node, command);
+        }
+    }
+
     fn demote(&mut self, node: usize, by: i32) {
         self.feed(node, Input::Demote(by));
     }
@@ -254,9 +273,11 @@ impl World {
     }
 
     /// Tells the record which nodes are well and which directions are clear.
-    fn conditions_changed(&mut self) {
+    pub(super) fn conditions_changed(&mut self) {
         for node in 0..self.hosts.len() {
-            self.ledger.set_well(node, self.hosts[node].is_well());
+            // A MASTER serves until its address is gone.
+            let takes_part = !self.hosts[node].held || self.ledger.nodes[node].leaving;
+            self.ledger.set_well(node, self.hosts[node].is_well() && takes_part);
             for to in 0..self.hosts.len() {
                 self.ledger.set_link(node, to, self.network.link(node, to));
             }

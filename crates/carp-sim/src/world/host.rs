@@ -79,6 +79,8 @@ pub(super) struct Host {
     pub(super) scripts: Scripts,
     pub(super) stall: Option<Stall>,
     pub(super) carrier: bool,
+    /// It is kept out.
+    pub(super) held: bool,
     /// The timer event that counts; earlier plans are void.
     pub(super) timer: Option<Timer>,
 }
@@ -98,6 +100,7 @@ impl Host {
             scripts: Scripts::default(),
             stall: None,
             carrier: true,
+            held: false,
             timer: None,
         }
     }

@@ -342,6 +342,9 @@ impl World {
         let since = self.ledger.nodes[node].since;
         let link_lost = !self.hosts[node].carrier;
         self.note(&Fact::Moved { node, from, to, since, link_lost, stalled });
+        if self.hosts[node].held {
+            self.conditions_changed();
+        }
     }
 
     fn request(&mut self, node: usize, script: Script) {

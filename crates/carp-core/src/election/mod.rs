@@ -134,6 +134,8 @@ pub struct Election {
     deadline: Option<Instant>,
     /// What a takeover at `deadline` will give as its reason.
     expectation: Reason,
+    /// BACKUP: what its wait for a master counts from.
+    silent_since: Instant,
     /// Until then nothing makes this node take over.
     hold_until: Option<Instant>,
     last_sent: Instant,
@@ -156,6 +158,7 @@ impl Election {
             random: Random::new(seed),
             deadline: None,
             expectation: Reason::LinkUp,
+            silent_since: Instant::default(),
             hold_until: None,
             last_sent: Instant::default(),
             sent_count: 0,
@@ -190,6 +193,7 @@ impl Election {
         if self.state == State::Init && !self.ended {
             self.enter(State::Backup, Reason::LinkUp, effects);
             self.expectation = Reason::NoMasterHeard { waited: self.dead_time() };
+            self.silent_since = now;
             self.deadline = Some(now + self.dead_time());
         }
     }
@@ -281,11 +285,9 @@ impl Election {
             // A shorter wait is that for the winner of a tie.
             Reason::NoMasterHeard { waited } | Reason::MasterTimedOut { waited, .. } if *waited >= former_dead_time => {
                 *waited = *waited - former_dead_time + dead_time;
+                let (due, hold) = (self.silent_since + *waited, self.hold_until.filter(|until| *until > now));
                 // What was overdue stays so: how late it is noticed tells whether this host did not run.
-                let sooner = former_dead_time.saturating_sub(dead_time);
-                let moved =
-                    |due: Instant| (due + dead_time.saturating_sub(former_dead_time) - sooner).max(due.min(now));
-                self.deadline = self.deadline.map(moved);
+                self.deadline = self.deadline.map(|former| due.max(former.min(now)).max(hold.unwrap_or_default()));
             }
             // It was to be displaced when a hold ends: perhaps it need not be any more.
             Reason::Preempted { master }
@@ -317,6 +319,7 @@ impl Election {
             self.take_over(now, reason, effects);
         } else {
             self.expectation = reason;
+            self.silent_since = now;
             self.deadline = Some((now + wait).max(self.hold_until.unwrap_or(now)));
         }
     }
@@ -398,6 +401,7 @@ impl Election {
             _ => Reason::NoMasterHeard { waited: wait },
         };
         // A node that was shutting down is in INIT now, where nothing is ever due.
+        self.silent_since = now;
         self.deadline = (self.state == State::Backup).then(|| now + wait);
     }
 

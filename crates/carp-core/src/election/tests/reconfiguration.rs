@@ -34,6 +34,19 @@ fn a_handover_keeps_its_hold() {
 }
 
 #[test]
+fn a_hold_outlasts_a_dead_time_that_becomes_shorter() {
+    let mut subject = Subject::leaving(false);
+    subject.act(|election, effects| election.released(at(5000), effects));
+    subject.reconfigure(5000, (2, 0), 3);
+    subject.hear(5500, peer(1, 0));
+    assert_eq!(subject.deadline_millis(), 5500 + 6000);
+    for (rank, dead_ratio) in [((1, 0), 1), ((1, 0), 2), ((1, 0), 1)] {
+        subject.reconfigure(6000, rank, dead_ratio);
+        assert_eq!(subject.deadline_millis(), 5000 + 3000, "longer than the dead time, also when that grows again");
+    }
+}
+
+#[test]
 fn the_short_wait_for_the_winner_of_a_tie_stays_short() {
     let winner = peer_at([10, 0, 0, 1], 1, 100);
     let mut subject = Subject::master();

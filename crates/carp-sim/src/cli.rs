@@ -25,7 +25,7 @@ usage: carp-sim run --seeds N [--first-seed S] [OPTIONS]   run N seeds; each fai
 options: --nodes 2..5        how many nodes a group has
          --faults all        all, none, or some of: loss, delay, reordering, duplication, corruption, asymmetry,
                              partition, echo, crash, stall, carrier, chatter, restart, password, addresses, handover,
-                             drift, twins, demotion, family, reload, rekey; with --authentication strict also:
+                             hold, drift, twins, demotion, family, reload, rekey; with --authentication strict also:
                              clock, replay, forgery, reflection
          --peers ours        what nodes are: some of ours, ucarp, freebsd, openbsd, netbsd
          --families v4       what groups advertise over: v4, v6 or dual; UCARP knows v4 alone

@@ -48,7 +48,7 @@ pub enum FaultKind {
     Drift,
     /// Two nodes have the same source address, for the whole run.
     Twins,
-    /// A kernel is demoted for a while. Only foreign nodes know demotion.
+    /// A kernel is demoted for a while; in groups of ours alone one of ours.
     Demotion,
     /// Frames of one family do not pass, where both are spoken: a switch that filters multicast.
     Family,

@@ -25,7 +25,7 @@ pub(crate) enum Input<'a> {
     Command(Command),
     /// Ours: the configuration is this one from now on.
     Reload(Reload),
-    /// Kernels: the operator adds so much to the demotion counter.
+    /// The operator, or a check, adds so much to the demotion.
     Demote(i32),
     /// The deadline that the machine named has come.
     Timeout,

@@ -23,6 +23,7 @@ pub(crate) struct Ours {
     transport: Transport,
     authentication: Authentication,
     saboteur: Option<Saboteur>,
+    demotion: i32,
 }
 
 impl Ours {
@@ -39,7 +40,7 @@ impl Ours {
         let mut node = Node::new(seed);
         node.set_clock(now, wall);
         let host = node.add(config(&spec, credentials, transport.clone(), authentication));
-        Self { node, host, transport, authentication, saboteur }
+        Self { node, host, transport, authentication, saboteur, demotion: 0 }
     }
 
     /// How many advertisements it has doubted.
@@ -91,7 +92,10 @@ impl Ours {
                 let config = config(&spec, credentials, self.transport.clone(), self.authentication);
                 node.reconfigure(now, host, config, grace);
             }
-            Input::Demote(_) => {}
+            Input::Demote(by) => {
+                self.demotion += by;
+                node.set_demotion(now, host, u16::try_from(self.demotion).unwrap_or_default());
+            }
             Input::Timeout => node.handle_timeout(now),
         }
     }

@@ -345,7 +345,7 @@ impl Plan<'_> {
             FaultKind::Rekey => !self.mixed,
             FaultKind::Clock | FaultKind::Replay | FaultKind::Forgery => self.strict,
             FaultKind::Reflection => self.strict && !self.unicast,
-            FaultKind::Demotion => self.specs.iter().any(|spec| spec.kind.is_kernel()),
+            FaultKind::Demotion => !self.mixed || self.specs.iter().any(|spec| spec.kind.is_kernel()),
             _ => true,
         }
     }
@@ -418,8 +418,10 @@ impl Plan<'_> {
                 Fault::Credentials { node, credentials }
             }
             FaultKind::Demotion => {
-                let kernels: Vec<_> = (0..self.specs.len()).filter(|node| self.specs[*node].kind.is_kernel()).collect();
-                Fault::Demotion { node: self.dice.pick(&kernels), by: self.dice.pick(&[1, 100, 240]) }
+                // In mixed groups ranks stay distinct, which those of ours would not.
+                let may_be = |node: &usize| !self.mixed || self.specs[*node].kind.is_kernel();
+                let nodes: Vec<_> = (0..self.specs.len()).filter(may_be).collect();
+                Fault::Demotion { node: self.dice.pick(&nodes), by: self.dice.pick(&[1, 100, 240]) }
             }
             FaultKind::Handover | FaultKind::Drift | FaultKind::Twins | FaultKind::Rekey => Fault::HandOver { node },
         }

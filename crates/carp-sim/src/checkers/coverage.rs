@@ -64,15 +64,10 @@ impl Coverage {
             }
             return;
         }
-        let hold = if self.was_leaving[node] {
-            HANDOVER_HOLD
-        } else if stalled {
-            facts.every()
-        } else {
-            Duration::ZERO
-        };
+        let left = if self.was_leaving[node] { HANDOVER_HOLD } else { Duration::ZERO };
+        let hold = if stalled { left.max(facts.every()) } else { left };
         expected.hold_until = now + ledger.late(hold);
-        let from = if self.was_leaving[node] { now + hold + hold / 1000 } else { now };
+        let from = now + left + left / 1000;
         expected.by = (from + ledger.late(longest_wait(facts))).max(expected.hold_until);
         expected.counts_from = Some(from);
     }
@@ -112,7 +107,11 @@ impl Coverage {
                 expected.by = expected.by.min(now + ledger.late(ANSWER_GAP));
             }
         } else if let Some(from) = expected.counts_from {
-            let soonest = (now + ledger.late(Duration::ZERO)).max(expected.hold_until);
+            let mut soonest = (now + ledger.late(Duration::ZERO)).max(expected.hold_until);
+            // Perhaps it waits for the winner of a tie, which goes on as it was.
+            if now - facts.since < every(former.interval) * 3 {
+                soonest = soonest.max(expected.by);
+            }
             expected.by = (from + ledger.late(longest_wait(facts))).max(soonest);
         } else if now < expected.hold_until {
             expected.by = expected.by.max(now + ledger.late(longest_wait(facts)));
@@ -130,7 +129,7 @@ impl Coverage {
                 Some(since) if since == ledger.now => {
                     let wait = if facts.is_master() { Duration::ZERO } else { longest_wait(facts) };
                     expected.by = expected.by.max(ledger.now + ledger.late(wait));
-                    expected.counts_from = expected.counts_from.map(|_| ledger.now);
+                    expected.counts_from = expected.counts_from.map(|from| from.max(ledger.now));
                 }
                 // Or stopped, or without a link: its expectations count again when it is back.
                 Some(_) | None => {}
@@ -155,7 +154,8 @@ impl Coverage {
         self.gap_ends_by = ledger.nodes.iter().enumerate().filter_map(by).min().unwrap_or(Moment::NEVER);
     }
 
-    /// A node that steps down for a peer leaves a MASTER behind, where everybody hears everything in order.
+    /// A node that steps down for a peer leaves a MASTER behind, where everybody hears everything in order, and nobody has
+    /// just been given another rank: others may have stepped down for the former one.
     fn stepped_down(&self, ledger: &Ledger, node: usize) -> Verdict {
         let nodes = &ledger.nodes;
         let in_flight = ledger.late(ledger.bounds.max_delay);
@@ -167,6 +167,7 @@ impl Coverage {
         let calm = nodes.iter().all(NodeFacts::is_ours)
             && (0..nodes.len()).all(|a| (0..a).all(|b| settled(a, b)))
             && self.goodbye_at.is_none_or(|at| ledger.now - at > in_flight)
+            && nodes.iter().all(|facts| ledger.now - facts.reconfigured > in_flight)
             && ledger.bounds.in_order;
         if calm && !nodes.iter().any(NodeFacts::is_master) {
             return Err(format!("n{node} steps down and leaves nobody as MASTER"));

@@ -13,8 +13,8 @@ use carp_core::timing::Interval;
 #[derive(Clone, Copy, Default)]
 struct Known {
     heard: Option<(Moment, Interval)>,
-    /// Became BACKUP because of an equal rival, and has heard nothing since.
-    lost_tie: bool,
+    /// Became BACKUP because of an equal rival, and has heard nothing since: its interval at that time.
+    lost_tie: Option<Duration>,
     handed_over: Option<Moment>,
     leaving: bool,
     said_goodbye: bool,
@@ -46,7 +46,7 @@ impl Grounds {
         }
         let own = facts.spec.interval;
         let silent_since = known.heard.map_or(since, |(at, _)| at.max(since));
-        let wait = if known.lost_tie { facts.every() * 6 / 5 } else { facts.dead_time() };
+        let wait = known.lost_tie.map_or(facts.dead_time(), |interval| interval * 6 / 5);
         if now - silent_since >= Ledger::early(wait.min(facts.dead_time())) {
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl Checker for Grounds {
             Fact::Heard { node, rank, .. } => {
                 let known = &mut self.known[node];
                 known.heard = Some((now, rank));
-                known.lost_tie = false;
+                known.lost_tie = None;
             }
             Fact::Told { node, command } => {
                 let known = &mut self.known[node];
@@ -125,7 +125,9 @@ impl Checker for Grounds {
                     _ => Ok(()),
                 };
                 let known = &mut self.known[node];
-                known.lost_tie = known.heard.is_some_and(|(at, rank)| at == now && rank == ledger.nodes[node].rank);
+                let facts = &ledger.nodes[node];
+                let is_tie = known.heard.is_some_and(|(at, rank)| at == now && rank == facts.rank);
+                known.lost_tie = is_tie.then(|| facts.every());
                 known.handed_over = (from == State::Master && known.said_goodbye).then_some(now);
                 (known.leaving, known.said_goodbye) = (false, false);
                 return verdict;

@@ -70,7 +70,7 @@ impl World {
             Fault::Carrier { node } => self.set_carrier(node, true),
             Fault::Restart { node, spec } => {
                 self.hosts[node].spec = spec;
-                self.ledger.nodes[node].spec = spec;
+                self.ledger.nodes[node].spec = self.hosts[node].effective();
                 self.die(node);
                 self.start(node);
             }
@@ -117,6 +117,9 @@ impl World {
         if self.hosts[node].held {
             self.tell(node, HOLD);
         }
+        if self.hosts[node].demotion != 0 {
+            self.feed(node, Input::Demote(self.hosts[node].demotion));
+        }
         self.link(node);
     }
 
@@ -146,8 +149,10 @@ impl World {
             other => unreachable!("{other} is no reload"),
         }
         let Reload { spec, credentials, grace } = reload;
-        let former = std::mem::replace(&mut host.spec, spec);
-        self.ledger.nodes[node].spec = spec;
+        let former = host.effective();
+        host.spec = spec;
+        let present = host.effective();
+        self.ledger.nodes[node].spec = present;
         if credentials != host.credentials {
             let until = host.clock.at(self.ledger.now) + grace * 2;
             host.former = Some((std::mem::replace(&mut host.credentials, credentials), until));
@@ -156,7 +161,7 @@ impl World {
             self.follow(node, grace);
         }
         if self.hosts[node].machine.is_some() {
-            if former != spec {
+            if former != present {
                 self.note(&Fact::Reconfigured { node, former });
             }
             self.feed(node, Input::Reload(reload));
@@ -230,6 +235,14 @@ impl World {
     }
 
     fn demote(&mut self, node: usize, by: i32) {
+        let host = &mut self.hosts[node];
+        let former = host.effective();
+        host.demotion += by;
+        let present = host.effective();
+        self.ledger.nodes[node].spec = present;
+        if former != present && host.machine.is_some() {
+            self.note(&Fact::Reconfigured { node, former });
+        }
         self.feed(node, Input::Demote(by));
     }
 

@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::machine::Machine;
 use crate::moment::{Clock, Moment, Wall};
 use crate::scripts::Scripts;
-use crate::spec::{Credentials, Spec};
+use crate::spec::{Credentials, Kind, Spec};
 
 /// Something that a stopped process learns of when it goes on.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub(super) struct Host {
     pub(super) scripts: Scripts,
     pub(super) stall: Option<Stall>,
     pub(super) carrier: bool,
+    /// By how much it is demoted.
+    pub(super) demotion: i32,
     /// It is kept out.
     pub(super) held: bool,
     /// The timer event that counts; earlier plans are void.
@@ -100,6 +102,7 @@ impl Host {
             scripts: Scripts::default(),
             stall: None,
             carrier: true,
+            demotion: 0,
             held: false,
             timer: None,
         }
@@ -110,6 +113,17 @@ impl Host {
     pub(super) fn understands(&self, credentials: Credentials, now: Moment) -> bool {
         let former = self.former.filter(|(_, until)| self.clock.at(now) < *until);
         credentials == self.credentials || former.is_some_and(|(former, _)| credentials == former)
+    }
+
+    /// What it is as long as it is demoted: ours with a raised advskew, up to 240. How a kernel shows it is its own affair.
+    pub(super) fn effective(&self) -> Spec {
+        let mut spec = self.spec;
+        if spec.kind == Kind::Ours && self.demotion > 0 {
+            let skew = &mut spec.interval.advskew;
+            let raised = (i32::from(*skew) + self.demotion).min(240);
+            *skew = u8::try_from(raised).unwrap_or(u8::MAX).max(*skew);
+        }
+        spec
     }
 
     /// Whether it takes part: it runs and hears.

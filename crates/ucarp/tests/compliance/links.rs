@@ -160,8 +160,10 @@ fn a_master_that_lost_its_carrier_gives_up_at_once() {
     for program in programs() {
         let group = Group::new();
         let node = lone_master(&group, program, &["-b", "2", "-r", "1"]);
-        // Right after an advertisement: whoever looks only when the next one is due looks as late as can be.
-        group.wait_for_advertisement_of(&node, now());
+        // Soon after an advertisement: whoever looks only when the next one is due looks late. Not at once: the original looks
+        // after each, too.
+        let advertised = group.wait_for_advertisement_of(&node, now());
+        wait_until_time(later(advertised, PROMPT));
         let lost = now();
         node.host.unplug().unwrap();
         let noticed = node.wait_for_new_line("Switching to state: BACKUP", lost);

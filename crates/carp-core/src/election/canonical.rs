@@ -26,7 +26,7 @@ impl Election {
             deadline: self.deadline.map(|deadline| shifted(deadline, every.max(LEAST_STALL) + tick)),
             expectation: Reason::LinkUp,
             // Only a new configuration looks at it, as at the expectation.
-            silent_since: Instant::default(),
+            due: Instant::default(),
             hold_until: self.hold_until.filter(|until| *until > now).map(|until| shifted(until, every)),
             last_sent: if master {
                 let memory = self.config.interval.peers_dead_time(self.config.dead_ratio).max(ANSWER_GAP);

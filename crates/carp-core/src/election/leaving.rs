@@ -69,8 +69,8 @@ impl Election {
                 self.enter(State::Backup, reason, effects);
                 self.hold_until = Some(now + HANDOVER_HOLD);
                 self.expectation = Reason::NoMasterHeard { waited: HANDOVER_HOLD + self.dead_time() };
-                self.silent_since = now;
-                self.deadline = Some(now + HANDOVER_HOLD + self.dead_time());
+                self.due = now + HANDOVER_HOLD + self.dead_time();
+                self.deadline = Some(self.due);
             }
         }
     }

@@ -134,8 +134,8 @@ pub struct Election {
     deadline: Option<Instant>,
     /// What a takeover at `deadline` will give as its reason.
     expectation: Reason,
-    /// BACKUP: what its wait for a master counts from.
-    silent_since: Instant,
+    /// BACKUP: what `deadline` would be without a hold.
+    due: Instant,
     /// Until then nothing makes this node take over.
     hold_until: Option<Instant>,
     last_sent: Instant,
@@ -158,7 +158,7 @@ impl Election {
             random: Random::new(seed),
             deadline: None,
             expectation: Reason::LinkUp,
-            silent_since: Instant::default(),
+            due: Instant::default(),
             hold_until: None,
             last_sent: Instant::default(),
             sent_count: 0,
@@ -193,8 +193,8 @@ impl Election {
         if self.state == State::Init && !self.ended {
             self.enter(State::Backup, Reason::LinkUp, effects);
             self.expectation = Reason::NoMasterHeard { waited: self.dead_time() };
-            self.silent_since = now;
-            self.deadline = Some(now + self.dead_time());
+            self.due = now + self.dead_time();
+            self.deadline = Some(self.due);
         }
     }
 
@@ -268,7 +268,8 @@ impl Election {
             // Woken far too late, and nothing was queued: the network stood still together with us (a paused virtual
             // machine). The master gets the chance to be heard once more.
             State::Backup if now - deadline > self.config.interval.duration().max(LEAST_STALL) => {
-                self.deadline = Some(now + tie::wait_for_winner(self.config.interval));
+                self.due = now + tie::wait_for_winner(self.config.interval);
+                self.deadline = Some(self.due);
             }
             State::Backup => self.take_over(now, self.expectation, effects),
         }
@@ -285,9 +286,12 @@ impl Election {
             // A shorter wait is that for the winner of a tie.
             Reason::NoMasterHeard { waited } | Reason::MasterTimedOut { waited, .. } if *waited >= former_dead_time => {
                 *waited = *waited - former_dead_time + dead_time;
-                let (due, hold) = (self.silent_since + *waited, self.hold_until.filter(|until| *until > now));
+                let (longer, sooner) =
+                    (dead_time.saturating_sub(former_dead_time), former_dead_time.saturating_sub(dead_time));
                 // What was overdue stays so: how late it is noticed tells whether this host did not run.
-                self.deadline = self.deadline.map(|former| due.max(former.min(now)).max(hold.unwrap_or_default()));
+                self.due = (self.due + longer - sooner).max(self.due.min(now));
+                let hold = self.hold_until.filter(|until| *until > now);
+                self.deadline = self.deadline.map(|_| self.due.max(hold.unwrap_or_default()));
             }
             // It was to be displaced when a hold ends: perhaps it need not be any more.
             Reason::Preempted { master }
@@ -319,8 +323,8 @@ impl Election {
             self.take_over(now, reason, effects);
         } else {
             self.expectation = reason;
-            self.silent_since = now;
-            self.deadline = Some((now + wait).max(self.hold_until.unwrap_or(now)));
+            self.due = now + wait;
+            self.deadline = Some(self.due.max(self.hold_until.unwrap_or(now)));
         }
     }
 
@@ -401,8 +405,8 @@ impl Election {
             _ => Reason::NoMasterHeard { waited: wait },
         };
         // A node that was shutting down is in INIT now, where nothing is ever due.
-        self.silent_since = now;
-        self.deadline = (self.state == State::Backup).then(|| now + wait);
+        self.due = now + wait;
+        self.deadline = (self.state == State::Backup).then_some(self.due);
     }
 
     fn take_over(&mut self, now: Instant, reason: Reason, effects: &mut Vec<Effect>) {

@@ -47,6 +47,19 @@ fn a_hold_outlasts_a_dead_time_that_becomes_shorter() {
 }
 
 #[test]
+fn the_chance_of_a_master_after_a_stop_of_both_is_not_taken_away() {
+    let mut subject = Subject::backup(false);
+    subject.hear(1000, peer(1, 0));
+    // Woken far too late: the master may be heard once more.
+    assert_eq!(subject.time_out(60_000), State::Backup);
+    let chance = subject.deadline_millis();
+    assert!(chance > 60_000);
+    let config = Config { preempt: true, ..config(false) };
+    subject.act(|election, effects| election.reconfigure(at(60_000), config, effects));
+    assert_eq!(subject.deadline_millis(), chance);
+}
+
+#[test]
 fn the_short_wait_for_the_winner_of_a_tie_stays_short() {
     let winner = peer_at([10, 0, 0, 1], 1, 100);
     let mut subject = Subject::master();

@@ -206,13 +206,18 @@ impl Guardian {
 
     /// Addresses that were removed since the guardian is gone, each with the index of its interface.
     fn removals(&mut self) -> Vec<(u32, IpAddr)> {
-        let events = self.monitor.as_mut().filter(|_| self.line.is_none()).map(Monitor::read);
-        let events = events.and_then(Result::ok).unwrap_or_default().into_iter();
+        let Some(monitor) = self.monitor.as_mut().filter(|_| self.line.is_none()) else { return Vec::new() };
+        let events = monitor.read().unwrap_or_else(|error| {
+            // One that goes on failing would be ready without end. The addresses are gone for certain a while later.
+            error!("Unable to hear of addresses: {error}");
+            self.monitor = None;
+            Vec::new()
+        });
         let removal = |event| match event {
             Event::AddressRemoved { index, address, .. } => Some((index, address)),
             _ => None,
         };
-        events.filter_map(removal).collect()
+        events.into_iter().filter_map(removal).collect()
     }
 
     /// Whether it has dealt with a report since the last call.

@@ -255,7 +255,7 @@ impl Child {
             Ok(None) if now < ending.by => return,
             Ok(None) => warn!("The engine, process {pid}, has been killed and does not end"),
             Ok(Some(exit)) => {
-                info!("The engine, process {pid}, ended with {exit}");
+                warn!("The engine, process {pid}, ended with {exit}");
                 if let Some(cause) = &mut self.lost {
                     *cause += &format!(" and ended with {exit}");
                 }

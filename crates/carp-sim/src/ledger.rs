@@ -8,7 +8,7 @@ use carp_core::timing::Interval;
 
 use crate::moment::Moment;
 use crate::network::Quality;
-use crate::scenario::Bounds;
+use crate::bounds::Bounds;
 use crate::spec::{Credentials, Families, Family, Kind, Spec};
 
 /// Something that happened.

@@ -71,6 +71,7 @@
 //! [`campaign`] runs many seeds. [`search`] states rules of its own.
 #![forbid(unsafe_code)]
 
+mod bounds;
 pub mod campaign;
 mod checkers;
 pub mod cli;

@@ -25,9 +25,12 @@ struct Expected {
     hold_until: Moment,
     /// BACKUP that waits for its dead time: what it counts from.
     counts_from: Option<Moment>,
+    /// Was MASTER, and has heard nobody since it stepped down: it may wait for the winner of a tie.
+    has_lost: bool,
 }
 
-const NOTHING: Expected = Expected { by: Moment::NEVER, hold_until: Moment::NEVER, counts_from: None };
+const NOTHING: Expected =
+    Expected { by: Moment::NEVER, hold_until: Moment::NEVER, counts_from: None, has_lost: false };
 
 /// The rule for each node of ours, and for the whole group.
 pub(super) struct Coverage {
@@ -54,7 +57,7 @@ impl Coverage {
         }
     }
 
-    fn state_changed(&mut self, ledger: &Ledger, node: usize, to: State, stalled: bool) {
+    fn state_changed(&mut self, ledger: &Ledger, node: usize, from: State, to: State, stalled: bool) {
         let (facts, now) = (&ledger.nodes[node], ledger.now);
         let expected = &mut self.expected[node];
         *expected = NOTHING;
@@ -67,6 +70,7 @@ impl Coverage {
         let left = if self.was_leaving[node] { HANDOVER_HOLD } else { Duration::ZERO };
         let hold = if stalled { left.max(facts.every()) } else { left };
         expected.hold_until = now + ledger.late(hold);
+        expected.has_lost = from == State::Master && !self.was_leaving[node] && !stalled;
         let from = now + left + left / 1000;
         expected.by = (from + ledger.late(longest_wait(facts))).max(expected.hold_until);
         expected.counts_from = Some(from);
@@ -87,6 +91,7 @@ impl Coverage {
             facts.dead_time()
         };
         let expected = &mut self.expected[node];
+        expected.has_lost = false;
         expected.by = now + ledger.late(wait);
         expected.counts_from = (wait == facts.dead_time()).then_some(now);
         if now < expected.hold_until {
@@ -108,8 +113,8 @@ impl Coverage {
             }
         } else if let Some(from) = expected.counts_from {
             let mut soonest = (now + ledger.late(Duration::ZERO)).max(expected.hold_until);
-            // Perhaps it waits for the winner of a tie, which goes on as it was.
-            if now - facts.since < every(former.interval) * 3 {
+            // That wait goes on as it was.
+            if expected.has_lost {
                 soonest = soonest.max(expected.by);
             }
             expected.by = (from + ledger.late(longest_wait(facts))).max(soonest);
@@ -206,7 +211,7 @@ impl Checker for Coverage {
                     self.stepped_down(ledger, node)?;
                 }
                 self.was_leaving[node] &= to == State::Backup;
-                self.state_changed(ledger, node, to, stalled);
+                self.state_changed(ledger, node, from, to, stalled);
                 self.group_changed(ledger);
             }
             Fact::Told { node, .. } => self.was_leaving[node] |= ledger.nodes[node].leaving,

@@ -5,7 +5,7 @@ use carp_core::node::{Command, Purpose};
 use carp_core::timing::Interval;
 
 use super::*;
-use crate::scenario::Bounds;
+use crate::bounds::Bounds;
 use crate::spec::{Family, Kind, Spec};
 
 fn at(millis: u64) -> Moment {

@@ -92,6 +92,25 @@ fn addresses_come_and_go() {
         .unwrap();
 }
 
+#[test]
+fn one_that_was_prepared_hears_nothing_before_it_is_told_to_and_then_of_addresses_alone() {
+    let Some(namespace) = netns::for_test() else { return };
+    namespace
+        .run(|| {
+            let mut connection = Connection::open().unwrap();
+            let mut monitor = Monitor::prepare().unwrap();
+            add_address(&mut connection);
+            remove_address(&mut connection);
+            assert_eq!(monitor.read().unwrap(), []);
+            monitor.hear_addresses().unwrap();
+            add(20, "v0", veth(), &mut connection);
+            add_address(&mut connection);
+            let events = until(&mut monitor, |event| matches!(event, Event::AddressAdded { .. }));
+            assert_eq!(events, [Event::AddressAdded { index: 1, address: ADDRESS.into() }]);
+        })
+        .unwrap();
+}
+
 /// A renewal of an address with our mark is not told of, and neither is its first time; that it went is. Whoever adds or
 /// changes another address is heard.
 #[test]

@@ -32,6 +32,7 @@ const ATTEMPTS: &[Attempt] = &[
     ("give signals of a descriptor to a process", |fd| fcntl(fd, libc::F_SETOWN)),
     ("make a ring of a socket", |fd| call(libc::SYS_setsockopt, [raw(fd), 263, 5])),
     ("change another socket option", |fd| call(libc::SYS_setsockopt, [raw(fd), 1, 13])),
+    ("leave a group of netlink", |fd| call(libc::SYS_setsockopt, [raw(fd), 270, 2])),
     ("type into a terminal", |fd| call(libc::SYS_ioctl, [raw(fd), 0x5412, 0])),
     ("execute a program", |_| execute()),
     ("fork", |_| fork()),

@@ -6,9 +6,9 @@ use carp_core::election::State;
 use carp_core::node::{Command, Purpose};
 use carp_core::timing::Interval;
 
+use crate::bounds::Bounds;
 use crate::moment::Moment;
 use crate::network::Quality;
-use crate::bounds::Bounds;
 use crate::spec::{Credentials, Families, Family, Kind, Spec};
 
 /// Something that happened.

@@ -29,8 +29,7 @@ struct Expected {
     has_lost: bool,
 }
 
-const NOTHING: Expected =
-    Expected { by: Moment::NEVER, hold_until: Moment::NEVER, counts_from: None, has_lost: false };
+const NOTHING: Expected = Expected { by: Moment::NEVER, hold_until: Moment::NEVER, counts_from: None, has_lost: false };
 
 /// The rule for each node of ours, and for the whole group.
 pub(super) struct Coverage {

@@ -129,6 +129,18 @@ impl AddressList {
         self.v6.iter().copied()
     }
 
+    /// Whether there are IPv4 addresses.
+    #[must_use]
+    pub fn has_v4(&self) -> bool {
+        !self.v4.is_empty()
+    }
+
+    /// Whether there are IPv6 addresses.
+    #[must_use]
+    pub fn has_v6(&self) -> bool {
+        !self.v6.is_empty()
+    }
+
     /// Whether an address is in the list.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -123,13 +123,13 @@ impl VirtualHost {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [
-            self.election.next_deadline(),
-            self.announcements.next_deadline(),
-            self.restraint.next_deadline(),
-            self.rivals.next_deadline(),
-        ];
-        deadlines.into_iter().flatten().min()
+        let mut earliest = self.election.next_deadline();
+        for other in [self.announcements.next_deadline(), self.restraint.next_deadline(), self.rivals.next_deadline()] {
+            if other.is_some_and(|other| earliest.is_none_or(|earliest| other < earliest)) {
+                earliest = other;
+            }
+        }
+        earliest
     }
 
     /// The interval that is advertised, demotion included.
@@ -303,7 +303,7 @@ impl VirtualHost {
             return tell(Notice::BadDigest { peer, counter, received: digest, ucarp_with_list });
         };
         let tick = form.sealer().tick(received.src, advertisement);
-        if self.freshness.is_echo(advertisement.counter) {
+        if self.freshness.is_echo(advertisement.counter, tick) {
             self.counters.count(Doubt::Reflected);
             return tell(Notice::OwnEcho { peer });
         }
@@ -371,8 +371,7 @@ impl VirtualHost {
         match &self.config.transport {
             Transport::Multicast { v4, v6, .. } => {
                 let addresses = &self.config.credentials.addresses;
-                received.dst == *v4 && addresses.v4().next().is_some()
-                    || received.dst == *v6 && addresses.v6().next().is_some()
+                received.dst == *v4 && addresses.has_v4() || received.dst == *v6 && addresses.has_v6()
             }
             Transport::Unicast { peers, .. } => {
                 let local = &self.config.local;
@@ -395,7 +394,7 @@ impl VirtualHost {
 
     fn has_one_v4_address(&self) -> bool {
         let addresses = &self.config.credentials.addresses;
-        addresses.v4().count() == 1 && addresses.v6().next().is_none()
+        addresses.v4().count() == 1 && !addresses.has_v6()
     }
 
     fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut impl Extend<Output>) {

@@ -18,6 +18,7 @@ use ucarp_sys::kernel::{Connection, Failure, KernelError};
 
 use crate::protocol::HostNumber;
 use crate::settings::{self, HostSettings, Mac, Native, VirtualAddress};
+use crate::wishes::Wishes;
 use place::{Parents, Place, Virtual};
 
 /// An address that could not be removed is tried again after this time.
@@ -77,7 +78,7 @@ struct Holding {
 pub struct Keeper {
     connection: Option<Connection>,
     holdings: BTreeMap<HostNumber, Holding>,
-    wishes: BTreeMap<HostNumber, Wish>,
+    wishes: Wishes<Wish>,
     owners: BTreeMap<(u32, IpAddr), HostNumber>,
     retry: Option<Instant>,
     parents: Parents,
@@ -140,7 +141,7 @@ impl Keeper {
         settings.addresses.clone_into(&mut holding.addresses);
         if was_held {
             holding.complete = false;
-            self.wishes.insert(host, Wish::Have);
+            self.wishes.replace(host, Wish::Have);
         }
         if !go.is_empty() {
             self.remove_now(&go);
@@ -149,7 +150,7 @@ impl Keeper {
 
     /// Forgets a virtual host that has given its addresses up.
     pub fn remove(&mut self, host: HostNumber) {
-        self.wishes.remove(&host);
+        self.wishes.remove(host);
         self.holdings.remove(&host);
         let virtual_ones: Vec<_> =
             self.holdings.values_mut().filter_map(|holding| holding.place.virtual_one()).collect();
@@ -158,28 +159,28 @@ impl Keeper {
 
     /// The virtual host wants its addresses, or to keep them for longer, unless it is about to give them up.
     pub fn want(&mut self, host: HostNumber) {
-        self.wishes.entry(host).or_insert(Wish::Have);
+        self.wishes.add(host, Wish::Have);
     }
 
     /// As [`Keeper::want`], for a virtual host that has just become MASTER, whatever it wanted before.
     pub fn claim(&mut self, host: HostNumber) {
         if let Some(holding) = self.holdings.get_mut(&host) {
             (holding.complete, holding.failures) = (false, 0);
-            self.wishes.insert(host, Wish::Have);
+            self.wishes.replace(host, Wish::Have);
         }
     }
 
     /// The virtual host wants to be without its addresses.
     pub fn release(&mut self, host: HostNumber) {
         if self.keeps(host) {
-            self.wishes.insert(host, Wish::Lack);
+            self.wishes.replace(host, Wish::Lack);
         }
     }
 
     /// Whether a wish of this virtual host has not come true.
     #[must_use]
     pub fn is_wishing(&self, host: HostNumber) -> bool {
-        self.wishes.contains_key(&host)
+        self.wishes.get(host).is_some()
     }
 
     /// Whether nothing is wished that has not come true.
@@ -190,7 +191,7 @@ impl Keeper {
 
     /// Drops what is wanted and not there yet: what it was decided on may have changed meanwhile.
     pub fn forget_wants(&mut self) {
-        self.wishes.retain(|_, wish| *wish == Wish::Lack);
+        self.wishes.retain(|wish| wish == Wish::Lack);
     }
 
     /// When a wish is tried again.
@@ -211,18 +212,24 @@ impl Keeper {
             return Vec::new();
         }
         self.retry = None;
-        let wishes = std::mem::take(&mut self.wishes);
-        let of = |wanted| wishes.iter().filter(move |(_, wish)| **wish == wanted).map(|(host, _)| *host);
+        let mut wishes = std::mem::take(&mut self.wishes);
+        let of = |wanted| wishes.iter().filter(move |(_, wish)| *wish == wanted).map(|(host, _)| host);
         let (slow, quick): (Vec<_>, Vec<_>) = of(Wish::Lack).partition(|host| self.has_virtual_interface(*host));
         // Removing an interface takes its time; addresses that are gone at once need not wait for it.
         let mut outcomes = if quick.is_empty() || slow.is_empty() {
             self.remove_all(now, slow.into_iter().chain(quick).collect())
         } else {
-            self.wishes.extend(slow.into_iter().map(|host| (host, Wish::Lack)));
+            slow.into_iter().for_each(|host| self.wishes.replace(host, Wish::Lack));
             self.retry = Some(now);
             self.remove_all(now, quick)
         };
-        outcomes.extend(self.put_all(&of(Wish::Have).collect::<Vec<_>>()));
+        let wanted: Vec<_> = of(Wish::Have).collect();
+        outcomes.extend(self.put_all(&wanted));
+        if self.wishes.is_empty() {
+            // As a rule the next ones are as many.
+            wishes.clear();
+            self.wishes = wishes;
+        }
         outcomes
     }
 
@@ -255,7 +262,7 @@ impl Keeper {
                 true
             });
         }
-        place::lower(connection, virtual_ones(&mut self.holdings, &hosts));
+        place::lower(connection, virtual_ones(&mut holdings(&mut self.holdings, &hosts)));
         let mut outcomes = Vec::new();
         for host in hosts {
             let Some(holding) = self.holdings.get_mut(&host) else { continue };
@@ -263,7 +270,7 @@ impl Keeper {
             if holding.held.is_empty() && !stays {
                 outcomes.push(Outcome::Released(host));
             } else {
-                self.wishes.insert(host, Wish::Lack);
+                self.wishes.replace(host, Wish::Lack);
                 self.retry = Some(now + RETRY);
             }
         }
@@ -272,29 +279,24 @@ impl Keeper {
 
     fn put_all(&mut self, hosts: &[HostNumber]) -> Vec<Outcome> {
         let Some(connection) = &mut self.connection else { return Vec::new() };
-        place::raise(connection, virtual_ones(&mut self.holdings, hosts));
-        for host in hosts {
-            if let Some(holding) = self.holdings.get_mut(host) {
-                holding.prepare();
-            }
-        }
-        let renewals = |host| self.holdings.get(host).map(Holding::renewals).unwrap_or_default();
-        let all: Vec<&Renewal> = hosts.iter().flat_map(renewals).collect();
+        let mut wanted = holdings(&mut self.holdings, hosts);
+        place::raise(connection, virtual_ones(&mut wanted));
+        wanted.iter_mut().for_each(|(_, holding)| holding.prepare());
+        let all: Vec<&Renewal> = wanted.iter().flat_map(|(_, holding)| holding.renewals()).collect();
         let mut refused = address::put(connection, &all).into_iter().peekable();
         let mut outcomes = Vec::new();
         let mut first = 0;
-        for host in hosts {
-            let Some(holding) = self.holdings.get_mut(host) else { continue };
+        for (host, holding) in wanted {
             let next = first + holding.renewals().len();
             let failures: Vec<_> = std::iter::from_fn(|| refused.next_if(|(number, _)| *number < next)).collect();
             // Nearly always all were there and have got more time.
             if holding.held.len() != next - first || !failures.is_empty() {
                 let is_refused = |number| failures.iter().any(|(refused, _)| *refused == first + number);
                 let added = holding.add(|number| !is_refused(number));
-                self.owners.extend(added.into_iter().map(|at| ((at.index, at.address), *host)));
+                self.owners.extend(added.into_iter().map(|at| ((at.index, at.address), host)));
             }
             let failures = failures.iter().map(|(_, failure)| failure);
-            outcomes.extend(holding.judge(next > first, failures).map(|verdict| verdict(*host)));
+            outcomes.extend(holding.judge(next > first, failures).map(|verdict| verdict(host)));
             first = next;
         }
         outcomes
@@ -318,7 +320,7 @@ impl Keeper {
             if lost.is_empty() {
                 continue;
             }
-            let wanted = self.wishes.get(host) != Some(&Wish::Lack);
+            let wanted = self.wishes.get(*host) != Some(Wish::Lack);
             for place in lost {
                 self.owners.remove(&(place.index, place.address));
                 if wanted {
@@ -426,16 +428,28 @@ impl Holding {
     }
 }
 
-/// The interfaces with virtual Ethernet addresses of these virtual hosts, in ascending order, with what begins their
-/// lines in the log.
+/// The holdings of these virtual hosts, which are in ascending order. As a rule they are all that there are: one walk is
+/// less than a search for each.
+fn holdings<'a>(
+    all: &'a mut BTreeMap<HostNumber, Holding>,
+    hosts: &[HostNumber],
+) -> Vec<(HostNumber, &'a mut Holding)> {
+    let mut hosts = hosts.iter().peekable();
+    let mut is_wanted = |host: &HostNumber| {
+        while hosts.next_if(|wanted| *wanted < host).is_some() {}
+        hosts.next_if_eq(&host).is_some()
+    };
+    all.iter_mut().filter(|(host, _)| is_wanted(host)).map(|(host, holding)| (*host, holding)).collect()
+}
+
+/// Their interfaces with virtual Ethernet addresses, with what begins their lines in the log.
 fn virtual_ones<'a>(
-    holdings: &'a mut BTreeMap<HostNumber, Holding>,
-    hosts: &'a [HostNumber],
+    holdings: &'a mut [(HostNumber, &mut Holding)],
 ) -> impl Iterator<Item = (&'a str, &'a mut Virtual)> {
-    // Most have none, which is seen sooner than who they are.
-    let all =
-        holdings.iter_mut().filter_map(|(host, holding)| Some((host, &holding.who, holding.place.virtual_one()?)));
-    all.filter(|(host, ..)| hosts.binary_search(host).is_ok()).map(|(_, who, place)| (who.as_str(), place))
+    holdings.iter_mut().filter_map(|(_, holding)| {
+        let Holding { who, place, .. } = &mut **holding;
+        Some((who.as_str(), place.virtual_one()?))
+    })
 }
 
 /// The connection to the kernel, opened when it is first needed.

@@ -26,6 +26,7 @@ pub mod service;
 pub mod settings;
 pub mod start;
 pub mod tuning;
+mod wishes;
 
 use std::env;
 use std::ffi::OsString;

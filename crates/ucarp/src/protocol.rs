@@ -10,6 +10,7 @@ pub mod control;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -271,12 +272,12 @@ pub fn read_orders(datagram: &[u8]) -> Result<Vec<Order>, Malformed> {
 
 /// Puts reports into datagrams, each with the time when what it says was decided.
 #[must_use]
-pub fn write_reports(decided: Instant, reports: &[Report]) -> Vec<Vec<u8>> {
+pub fn write_reports(decided: Instant, reports: impl IntoIterator<Item: Borrow<Report>>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut datagram = codec::reports(decided);
     for report in reports {
         let before = datagram.len();
-        codec::put_report(&mut datagram, report);
+        codec::put_report(&mut datagram, report.borrow());
         if datagram.len() > LONGEST_DATAGRAM {
             let last = datagram.split_off(before);
             all.push(std::mem::replace(&mut datagram, codec::reports(decided)).into_bytes());

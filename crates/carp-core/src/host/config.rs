@@ -86,7 +86,7 @@ impl VirtualHostConfig {
     /// of unicast know this host by its address and answer there.
     pub(crate) fn speaks_v4(&self) -> bool {
         match &self.transport {
-            Transport::Multicast { .. } => self.credentials.addresses.v4().next().is_some(),
+            Transport::Multicast { .. } => self.credentials.addresses.has_v4(),
             Transport::Unicast { peers, .. } => !self.local.v4.is_unspecified() && peers.iter().any(IpAddr::is_ipv4),
         }
     }
@@ -94,7 +94,7 @@ impl VirtualHostConfig {
     /// Advertisements over IPv6 need a source: the unspecified address is none for a router to believe.
     pub(crate) fn speaks_v6(&self) -> Option<Ipv6Addr> {
         let wanted = match &self.transport {
-            Transport::Multicast { .. } => self.credentials.addresses.v6().next().is_some(),
+            Transport::Multicast { .. } => self.credentials.addresses.has_v6(),
             Transport::Unicast { peers, .. } => peers.iter().any(IpAddr::is_ipv6),
         };
         self.local.v6.filter(|_| wanted)

@@ -172,9 +172,12 @@ impl Freshness {
         self.sent_next = (self.sent_next + 1) % REMEMBERED;
     }
 
-    /// Whether it is one of the last own advertisements.
-    pub(super) fn is_echo(&self, counter: u64) -> bool {
-        self.sent.iter().any(|counters| counters.contains(&counter))
+    /// Whether it is one of the last own advertisements: not if none was ever sent, nor if it is stamped later than those.
+    pub(super) fn is_echo(&self, counter: u64, tick: Option<Tick>) -> bool {
+        let has_sent = self.sent[0] != [0; 2];
+        let stamps = self.last_sent != Tick::default();
+        let is_later = stamps && tick.is_some_and(|tick| tick > self.last_sent);
+        has_sent && !is_later && self.sent.iter().any(|counters| counters.contains(&counter))
     }
 
     /// Whether this sender, which does not stamp its advertisements, has not been told of yet. Anybody can invent senders:

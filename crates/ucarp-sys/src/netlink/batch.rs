@@ -82,10 +82,10 @@ impl Connection {
         while requests.peek().is_some() {
             let mut batch = Batch::default();
             let broken = self.converse(&mut batch, requests.by_ref().take(MOST_AT_ONCE)).err();
-            let outcomes = batch.outcomes.into_iter().zip(batch.names).take(batch.count).enumerate();
-            errors.extend(outcomes.filter_map(|(number, (outcome, request))| {
-                Some((before + number, settle(outcome, broken.as_ref(), request).err()?))
-            }));
+            if let Some(errno) = broken {
+                batch.give_up(errno);
+            }
+            errors.extend(batch.errors.into_iter().map(|(number, error)| (before + number, error)));
             before += batch.count;
         }
         errors
@@ -131,16 +131,15 @@ struct Batch {
     first: u32,
     count: usize,
     names: [&'static str; MOST_AT_ONCE],
-    /// `Some` for each request that the kernel answered.
-    outcomes: [Option<Result<(), NetlinkError>>; MOST_AT_ONCE],
+    /// Those that were refused, ascending.
+    errors: Vec<(usize, NetlinkError)>,
     /// The last one was answered, so there will be no more.
     finished: bool,
 }
 
 impl Default for Batch {
     fn default() -> Batch {
-        let (names, outcomes) = ([""; MOST_AT_ONCE], [const { None }; MOST_AT_ONCE]);
-        Batch { first: 0, count: 0, names, outcomes, finished: false }
+        Batch { first: 0, count: 0, names: [""; MOST_AT_ONCE], errors: Vec::new(), finished: false }
     }
 }
 
@@ -150,33 +149,29 @@ impl Batch {
         let number = NetlinkBuffer::new(bytes).sequence_number().wrapping_sub(self.first);
         let Some(number) = usize::try_from(number).ok().filter(|number| *number < self.count) else { return };
         let request = self.names[number];
-        let outcome = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
-            Err(error) => Err(NetlinkError::Malformed { request, reason: error.to_string() }),
+        let refused = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
+            Err(error) => Some(NetlinkError::Malformed { request, reason: error.to_string() }),
             Ok(message) => match message.payload {
-                NetlinkPayload::Error(error) if error.code.is_none() => Ok(()),
+                NetlinkPayload::Error(error) if error.code.is_none() => None,
                 NetlinkPayload::Error(error) => {
                     let detail = extended_text(&error, message.header.flags);
-                    Err(NetlinkError::Refused { request, source: error.to_io(), detail })
+                    Some(NetlinkError::Refused { request, source: error.to_io(), detail })
                 }
                 // What a request with NLM_F_ECHO has brought about.
                 _ => return,
             },
         };
-        self.outcomes[number] = Some(outcome);
+        self.errors.extend(refused.map(|error| (number, error)));
         self.finished |= number + 1 == self.count;
     }
-}
 
-/// A request without an answer was carried out, unless the conversation broke off before the last answer.
-fn settle(
-    outcome: Option<Result<(), NetlinkError>>,
-    broken: Option<&Errno>,
-    request: &'static str,
-) -> Result<(), NetlinkError> {
-    match (outcome, broken) {
-        (Some(outcome), _) => outcome,
-        (None, None) => Ok(()),
-        (None, Some(errno)) => Err(NetlinkError::Socket { request, source: (*errno).into() }),
+    /// The conversation broke off: what became of the requests that were not refused is not known.
+    fn give_up(&mut self, errno: Errno) {
+        for (number, request) in self.names[..self.count].iter().enumerate() {
+            if self.errors.get(number).is_none_or(|(refused, _)| *refused != number) {
+                self.errors.insert(number, (number, NetlinkError::Socket { request, source: errno.into() }));
+            }
+        }
     }
 }
 

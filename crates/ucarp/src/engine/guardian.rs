@@ -23,6 +23,7 @@ use super::{Engine, Hosted, STALL, earliest};
 use crate::journal::Journal;
 use crate::protocol::control::Asked;
 use crate::protocol::{self, HostNumber, LONGEST_DATAGRAM, Report};
+use crate::wishes::Wishes;
 
 /// The kernel keeps an address longer than its lease: 0.2 s as a rule, and a second more where several leases end one
 /// after the other, as it looks at most once a second (measured).
@@ -87,7 +88,7 @@ pub(super) struct Guardian {
     /// Hears of addresses only when the guardian is gone.
     monitor: Option<Monitor>,
     buffer: Vec<u8>,
-    wishes: BTreeMap<HostNumber, Wish>,
+    wishes: Wishes<Wish>,
     states: BTreeMap<HostNumber, State>,
     missing: BTreeSet<HostNumber>,
     broken: BTreeSet<LinkId>,
@@ -116,7 +117,7 @@ impl Guardian {
             monitor: line.monitor.take(),
             line: Some(line),
             buffer: vec![0; LONGEST_DATAGRAM],
-            wishes: BTreeMap::new(),
+            wishes: Wishes::default(),
             states: BTreeMap::new(),
             missing: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -150,16 +151,16 @@ impl Guardian {
     }
 
     pub(super) fn claim(&mut self, host: HostNumber) {
-        self.wishes.insert(host, Wish::Claim);
+        self.wishes.replace(host, Wish::Claim);
     }
 
     /// What has not been told yet is more than this: a claim, or the wish of one that advertises until the address is gone.
     pub(super) fn renew(&mut self, host: HostNumber) {
-        self.wishes.entry(host).or_insert(Wish::Renew);
+        self.wishes.add(host, Wish::Renew);
     }
 
     fn release(&mut self, host: HostNumber) {
-        self.wishes.insert(host, Wish::Release);
+        self.wishes.replace(host, Wish::Release);
     }
 
     pub(super) fn state_is(&mut self, host: HostNumber, state: State) {
@@ -237,12 +238,12 @@ impl Guardian {
         if self.is_gone() { Some(end) } else { self.asked.map(|asked| end.max(asked + ANSWER)) }
     }
 
-    /// What has to be told, and a sign of life when it is time for one.
-    fn reports(&self, now: Instant) -> Option<Vec<Report>> {
+    /// What has to be told.
+    fn reports(&self) -> impl Iterator<Item = Report> {
         let wishes = self.wishes.iter().map(|(host, wish)| match wish {
-            Wish::Claim => Report::Claim(*host),
-            Wish::Renew => Report::Renew(*host),
-            Wish::Release => Report::Release(*host),
+            Wish::Claim => Report::Claim(host),
+            Wish::Renew => Report::Renew(host),
+            Wish::Release => Report::Release(host),
         });
         let states = self.states.iter().map(|(host, state)| Report::State(*host, *state));
         let others = self.followed.iter().copied().map(Report::Followed);
@@ -255,16 +256,19 @@ impl Guardian {
             goodbye: goodbye.clone(),
         });
         // A will is of a MASTER: it comes behind the state.
-        let all: Vec<Report> = states.chain(wishes).chain(others).chain(wills).collect();
-        (!all.is_empty() || now - self.last_report >= self.beat.mul_f32(WHEN_AWAKE)).then_some(all)
+        states.chain(wishes).chain(others).chain(wills)
     }
 
+    /// Tells what has to be told, and gives a sign of life when it is time for one.
     fn report(&mut self, now: Instant) {
         self.retry = None;
-        let Some(reports) = self.reports(now) else { return };
+        let is_time_for_a_sign = now - self.last_report >= self.beat.mul_f32(WHEN_AWAKE);
+        if !is_time_for_a_sign && self.reports().next().is_none() {
+            return;
+        }
         let Some(line) = &self.line else { return };
         self.asked.get_or_insert(now);
-        for datagram in protocol::write_reports(now, &reports) {
+        for datagram in protocol::write_reports(now, self.reports()) {
             match line.channel.send(&datagram, &[]) {
                 Ok(()) => {}
                 // What was told is told again: the last word counts.

@@ -164,8 +164,9 @@ impl Engine {
                 Ok(count) => (count, Ok(())),
                 Err(error) => (1, Err(error)),
             };
+            let now = super::now();
             for mail in mail.drain(..count) {
-                self.sent(mail.host, link, mail.purpose, &outcome);
+                self.sent(now, mail.host, link, mail.purpose, &outcome);
             }
         }
         mail.clear();
@@ -179,49 +180,53 @@ impl Engine {
         }
         let Some(port) = self.links.get(&link).and_then(|link| link.port.as_ref()) else { return };
         let outcome = port.send_packet(destination, packet);
-        self.sent(host, link, purpose, &outcome);
+        self.sent(super::now(), host, link, purpose, &outcome);
     }
 
     /// A frame or packet was sent, or could not be.
-    fn sent(&mut self, host: HostId, link: LinkId, purpose: Purpose, outcome: &io::Result<()>) {
+    fn sent(&mut self, now: Instant, host: HostId, link: LinkId, purpose: Purpose, outcome: &io::Result<()>) {
         let number = self.number(host);
-        if let Some(hosted) = self.hosts.get_mut(&number) {
-            hosted.record.counts.sent(purpose, outcome.is_ok());
+        let Some(hosted) = self.hosts.get_mut(&number) else { return };
+        hosted.record.counts.sent(purpose, outcome.is_ok());
+        let is_advertisement = purpose == Purpose::Advertisement;
+        let mut needs_will = false;
+        if is_advertisement {
+            hosted.renewed = now;
+            self.guardian.renew(number);
+            // Strict peers believe a goodbye for a dead time only; for others one is enough.
+            let is_strict = self.node.config(host).authentication == Authentication::Strict;
+            needs_will = !mem::replace(&mut hosted.has_will, true) || is_strict;
         }
         match outcome {
             Ok(()) => {
-                debug!("{}{purpose} sent", self.who(number));
-                if let Some(hosted) = self.hosts.get_mut(&number) {
-                    hosted.unheard = None;
-                }
+                hosted.unheard = None;
+                debug!("{}{purpose} sent", hosted.profile.who);
             }
-            Err(error) => {
-                let name = self.links.get(&link).map(|link| link.name.clone()).unwrap_or_default();
-                if error.kind() == io::ErrorKind::PermissionDenied {
-                    self.complain("Unable to send", &name, &Refused(error.to_string()));
-                } else {
-                    self.complain("Unable to send", &name, error);
-                }
-                if link::is_unusable(error) {
-                    // That is nobody's failure to send, and the guardian is about to say so.
-                    self.break_link(link);
-                } else if purpose == Purpose::Advertisement {
-                    self.could_not_advertise(number);
-                }
-            }
+            Err(error) => self.could_not_send(number, link, is_advertisement, error),
         }
-        if purpose == Purpose::Advertisement {
-            self.renew_lease(super::now(), number);
-            self.make_will(host, number);
+        if needs_will {
+            self.make_will(now, host, number);
         }
     }
 
-    /// Leaves a goodbye with the guardian. Strict peers believe one for a dead time only; for others one is enough.
-    fn make_will(&mut self, id: HostId, host: HostNumber) {
-        let is_strict = self.node.config(id).authentication == Authentication::Strict;
-        let Some(hosted) = self.hosts.get_mut(&host).filter(|hosted| is_strict || !hosted.has_will) else { return };
-        hosted.has_will = true;
-        for output in self.node.last_will(super::now(), id) {
+    fn could_not_send(&mut self, host: HostNumber, link: LinkId, is_advertisement: bool, error: &io::Error) {
+        let name = self.links.get(&link).map(|link| link.name.clone()).unwrap_or_default();
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            self.complain("Unable to send", &name, &Refused(error.to_string()));
+        } else {
+            self.complain("Unable to send", &name, error);
+        }
+        if link::is_unusable(error) {
+            // That is nobody's failure to send, and the guardian is about to say so.
+            self.break_link(link);
+        } else if is_advertisement {
+            self.could_not_advertise(host);
+        }
+    }
+
+    /// Leaves a goodbye with the guardian.
+    fn make_will(&mut self, now: Instant, id: HostId, host: HostNumber) {
+        for output in self.node.last_will(now, id) {
             match output {
                 Output::Transmit { link, frame, .. } => self.guardian.leave(host, link, None, frame.to_vec()),
                 Output::TransmitPacket { link, destination, packet, .. } => {

@@ -43,15 +43,10 @@ impl Engine {
         }
         let due: Vec<HostNumber> = self.renewals().filter(|(_, due)| *due <= now).map(|(host, _)| host).collect();
         for host in due {
-            self.renew_lease(now, host);
+            if let Some(hosted) = self.hosts.get_mut(&host) {
+                hosted.renewed = now;
+            }
+            self.guardian.renew(host);
         }
-    }
-
-    /// The virtual host is still MASTER: its addresses stay.
-    pub(super) fn renew_lease(&mut self, now: Instant, host: HostNumber) {
-        if let Some(hosted) = self.hosts.get_mut(&host) {
-            hosted.renewed = now;
-        }
-        self.guardian.renew(host);
     }
 }

@@ -6,7 +6,7 @@ use log::{error, info, warn};
 use ucarp_sys::address::{self, Assignment, PROTOCOL};
 use ucarp_sys::link::Link;
 
-use super::{HostNumber, Keeper, connection, place, virtual_ones};
+use super::{HostNumber, Keeper, connection, holdings, place, virtual_ones};
 
 impl Keeper {
     /// The interface of these virtual hosts is this one, or there is none of its name.
@@ -26,7 +26,7 @@ impl Keeper {
         }
         self.remove_now(&held);
         if let Some(connection) = connection(&mut self.connection) {
-            place::lower(connection, virtual_ones(&mut self.holdings, &moved));
+            place::lower(connection, virtual_ones(&mut holdings(&mut self.holdings, &moved)));
         }
         for host in &moved {
             if let Some(holding) = self.holdings.get_mut(host) {
@@ -76,7 +76,8 @@ impl Keeper {
         }
         self.remove_now(&leftovers);
         if let Some(connection) = connection(&mut self.connection) {
-            place::sweep(connection, virtual_ones(&mut self.holdings, hosts).map(|(who, place)| (who, &*place)));
+            let mut holdings = holdings(&mut self.holdings, hosts);
+            place::sweep(connection, virtual_ones(&mut holdings).map(|(who, place)| (who, &*place)));
         }
     }
 

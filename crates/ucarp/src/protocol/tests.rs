@@ -184,7 +184,7 @@ fn orders_arrive_as_they_were_given() {
 #[test]
 fn reports_arrive_as_they_were_made() {
     let decided = Instant::from_nanos(123_456_789_012);
-    let datagrams = write_reports(decided, &reports());
+    let datagrams = write_reports(decided, reports());
     assert_eq!(datagrams.len(), 1);
     assert_eq!(read_reports(&datagrams[0]).unwrap(), (decided, reports()));
     assert_eq!(read_reports(&write_reports(decided, &[])[0]).unwrap(), (decided, vec![]), "a sign of life");

@@ -125,12 +125,23 @@ fn what_comes_from_the_own_address_is_never_another_nodes() {
         assert_eq!(node.judge(at(100), &claim), Some(Doubt::Reflected), "{sent}");
     }
     assert_eq!(node.group_time(at(100)), today(100), "nor does it move group time");
+}
+
+#[test]
+fn the_last_own_advertisements_are_recognised() {
+    let mut node = node(0);
+    assert!(!node.is_echo(0, None), "nothing was sent");
     for second in 0..u64::try_from(REMEMBERED).unwrap() {
         node.sent([second + 1, second + 1001]);
     }
-    assert!(node.is_echo(4) && node.is_echo(1004) && !node.is_echo(2004));
+    let is_echo = |node: &Freshness, counter| node.is_echo(counter, None);
+    assert!(is_echo(&node, 4) && is_echo(&node, 1004) && !is_echo(&node, 2004));
     node.sent([7777; 2]);
-    assert!(!node.is_echo(1) && node.is_echo(2) && node.is_echo(7777));
+    assert!(!is_echo(&node, 1) && is_echo(&node, 2) && is_echo(&node, 7777));
+    assert!(node.is_echo(2, Some(today(500))), "this node stamps nothing");
+    let last = node.next(at(100), &mut Random::new(1));
+    node.sent([8888; 2]);
+    assert!(node.is_echo(8888, Some(last)) && !node.is_echo(8888, Some(last.later(1))));
 }
 
 #[test]

@@ -66,11 +66,13 @@ fn answers_are_not_lost_when_everything_is_refused() {
 }
 
 #[test]
-fn a_broken_conversation_is_the_outcome_of_all_that_were_not_answered() {
-    let broken = Some(&Errno::NOBUFS);
-    assert!(settle(Some(Ok(())), broken, "test").is_ok());
-    assert_eq!(settle(None, broken, "test").unwrap_err().errno(), Some(libc::ENOBUFS));
-    assert!(settle(None, None, "test").is_ok());
+fn a_broken_conversation_is_the_outcome_of_all_that_were_not_refused() {
+    let refused = |request| NetlinkError::Malformed { request, reason: "test".into() };
+    let mut batch = Batch { count: 4, errors: vec![(0, refused("first")), (2, refused("third"))], ..Batch::default() };
+    batch.give_up(Errno::NOBUFS);
+    let outcomes: Vec<_> = batch.errors.iter().map(|(number, error)| (*number, error.errno())).collect();
+    let broken = Some(libc::ENOBUFS);
+    assert_eq!(outcomes, [(0, None), (1, broken), (2, None), (3, broken)]);
 }
 
 #[test]

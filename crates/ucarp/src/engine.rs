@@ -118,7 +118,8 @@ impl Link {
 /// All virtual hosts at work.
 pub struct Engine {
     node: Node,
-    hosts: BTreeMap<HostNumber, Hosted>,
+    /// In boxes: nodes of a tree have room for nearly twice as many.
+    hosts: BTreeMap<HostNumber, Box<Hosted>>,
     numbers: BTreeMap<HostId, HostNumber>,
     links: BTreeMap<LinkId, Link>,
     checks: Checks,

@@ -105,7 +105,8 @@ pub enum Style {
 
 /// All virtual hosts, and the engine at work.
 pub struct Guardian {
-    hosts: BTreeMap<HostNumber, Hosted>,
+    /// In boxes: nodes of a tree have room for nearly twice as many.
+    hosts: BTreeMap<HostNumber, Box<Hosted>>,
     next_number: u32,
     /// Numbered as the core's links.
     interfaces: Vec<Interface>,
@@ -240,7 +241,7 @@ impl Guardian {
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Arrivals> {
-        let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(Hosted::next_deadline);
+        let scripts = self.busy.iter().filter_map(|host| self.hosts.get(host)).map(|hosted| hosted.next_deadline());
         let interfaces = self.interfaces.iter().map(|interface| interface.retry);
         let others = [self.complaints.next_deadline(), self.keeper.next_deadline(), self.child.next_deadline()];
         let others = others.into_iter().chain([self.sources_due, self.verify_due, self.leave_by, self.ids_due]);

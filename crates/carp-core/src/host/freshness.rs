@@ -22,6 +22,7 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -127,8 +128,9 @@ pub(super) struct Freshness {
     strangers: Vec<IpAddr>,
     /// Nothing as early as this is believed of senders that are not known: some may have been forgotten.
     forgotten: Tick,
-    /// The counters of the last own advertisements, over IPv4 and IPv6, the oldest overwritten first; 0 is never sent.
-    sent: [[u64; 2]; REMEMBERED],
+    /// The counters of the last own advertisements, over IPv4 and IPv6, the oldest overwritten first. Many nodes are
+    /// never MASTER, and need no room for any.
+    sent: Vec<[u64; 2]>,
     sent_next: usize,
 }
 
@@ -141,7 +143,7 @@ impl Freshness {
             senders: Vec::new(),
             strangers: Vec::new(),
             forgotten: Tick::default(),
-            sent: [[0; 2]; REMEMBERED],
+            sent: Vec::new(),
             sent_next: 0,
         }
     }
@@ -168,16 +170,18 @@ impl Freshness {
 
     /// Remembers an own advertisement.
     pub(super) fn sent(&mut self, counters: [u64; 2]) {
+        if self.sent.is_empty() {
+            self.sent = vec![counters; REMEMBERED];
+        }
         self.sent[self.sent_next] = counters;
         self.sent_next = (self.sent_next + 1) % REMEMBERED;
     }
 
-    /// Whether it is one of the last own advertisements: not if none was ever sent, nor if it is stamped later than those.
+    /// Whether it is one of the last own advertisements. One that is stamped later than those is none.
     pub(super) fn is_echo(&self, counter: u64, tick: Option<Tick>) -> bool {
-        let has_sent = self.sent[0] != [0; 2];
         let stamps = self.last_sent != Tick::default();
         let is_later = stamps && tick.is_some_and(|tick| tick > self.last_sent);
-        has_sent && !is_later && self.sent.iter().any(|counters| counters.contains(&counter))
+        !is_later && self.sent.iter().any(|counters| counters.contains(&counter))
     }
 
     /// Whether this sender, which does not stamp its advertisements, has not been told of yet. Anybody can invent senders:

@@ -34,7 +34,7 @@ impl Ids {
 /// An id that is free on a link as far as was heard.
 pub(super) fn free_id(
     node: &Node,
-    hosts: &BTreeMap<HostNumber, Hosted>,
+    hosts: &BTreeMap<HostNumber, Box<Hosted>>,
     links: &BTreeMap<LinkId, Link>,
     now: Instant,
     link: LinkId,

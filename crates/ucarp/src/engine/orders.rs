@@ -98,23 +98,21 @@ impl Engine {
         let link = config.link;
         self.node.set_clock(now(), UNIX_EPOCH.elapsed().unwrap_or_default());
         let id = self.node.add(config);
-        self.hosts.insert(
-            host,
-            Hosted {
-                id,
-                profile,
-                complete: false,
-                renewed: now(),
-                unheard: None,
-                has_will: false,
-                standing: Standing::default(),
-                link_lines: Ration::default(),
-                record: Record::default(),
-                gone: BTreeSet::new(),
-                told_alone: false,
-                lapsed: false,
-            },
-        );
+        let hosted = Hosted {
+            id,
+            profile,
+            complete: false,
+            renewed: now(),
+            unheard: None,
+            has_will: false,
+            standing: Standing::default(),
+            link_lines: Ration::default(),
+            record: Record::default(),
+            gone: BTreeSet::new(),
+            told_alone: false,
+            lapsed: false,
+        };
+        self.hosts.insert(host, Box::new(hosted));
         self.numbers.insert(id, host);
         // The link may have been there before it.
         if let Some(state) = self.links.get(&link).map(|link| link.state) {

@@ -161,7 +161,7 @@ impl Guardian {
             if let Holding::Native(native) = &hosted.settings.holding {
                 self.keeper.add(host, &hosted.profile.who, &hosted.settings, native);
             }
-            self.hosts.insert(host, hosted);
+            self.hosts.insert(host, Box::new(hosted));
             added.insert(host);
         }
         for index in 0..self.interfaces.len() {

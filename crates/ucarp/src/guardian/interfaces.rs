@@ -245,7 +245,7 @@ impl Guardian {
     /// Looks for the addresses that advertisements come from, where nobody has named them.
     pub(super) fn find_sources(&mut self) {
         self.sources_due = None;
-        if self.hosts.values().all(Hosted::knows_its_sources) {
+        if self.hosts.values().all(|hosted| hosted.knows_its_sources()) {
             return;
         }
         // What is known stays when the list cannot be read.

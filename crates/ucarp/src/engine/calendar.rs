@@ -17,6 +17,8 @@ pub(super) struct Calendar {
     pub(super) chores: Option<Instant>,
     /// Whether a virtual host advertises too rarely to renew its lease by that.
     pub(super) rare_advertisements: bool,
+    /// Whether a virtual host has lapsed.
+    pub(super) lapses: bool,
 }
 
 impl Engine {
@@ -29,6 +31,7 @@ impl Engine {
                 shortest_lease: all().filter(|hosted| !hosted.lapsed).filter_map(|hosted| hosted.profile.lease).min(),
                 chores: chores.flatten().min(),
                 rare_advertisements: self.has_rare_advertisements(),
+                lapses: all().any(|hosted| hosted.lapsed),
             }
         })
     }

@@ -332,7 +332,7 @@ impl Engine {
 
     /// Gives up what has run out while the guardian was silent, and starts afresh when it is back.
     pub(super) fn watch_guardian(&mut self, now: Instant) {
-        if self.guardian.gave_sign(now) {
+        if self.guardian.gave_sign(now) && self.calendar().lapses {
             let lapsed = self.hosts.iter().filter(|(_, hosted)| hosted.lapsed).map(|(host, _)| *host);
             for host in lapsed.collect::<Vec<_>>() {
                 info!("{}The guardian is back: starting afresh", self.who(host));

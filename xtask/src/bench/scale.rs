@@ -73,10 +73,10 @@ pub(super) fn name(hosts: u16) -> Option<String> {
 /// Measures every number of virtual hosts with every program in turn.
 pub(super) fn measure(workshop: &Workshop, options: &Options, record: &mut Record) -> Result<(), Error> {
     let files = Files::make(workshop, &PROGRAMS)?;
-    let loads: Vec<Load> =
-        HOSTS.into_iter().filter_map(Load::new).filter(|load| options.wants(&load.to_string())).collect();
+    let all = HOSTS.into_iter().filter_map(Load::new);
+    let all = all.flat_map(|load| load.programs().iter().map(move |program| (load, *program)));
     let plan: Vec<(Load, Program)> =
-        loads.iter().flat_map(|load| load.programs().iter().map(|program| (*load, *program))).collect();
+        all.filter(|(load, program)| options.wants(&format!("{load}, {}", program.name()))).collect();
     let (runs, steady) = (options.runs_or(RUNS), options.length_or(STEADY));
     let mut progress = Progress::new(runs * plan.len());
     for _ in 0..runs {

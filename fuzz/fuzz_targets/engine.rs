@@ -54,7 +54,8 @@ fuzz_target!(|tape: &[u8]| SETTINGS.with(|settings| {
     let (channel, other) = Channel::pair().expect("there are descriptors");
     let tally = Tally::new().expect("there are descriptors");
     let theirs = tally.try_clone().expect("there are descriptors");
-    let mut engine = Engine::new(Line { channel: other, tally: theirs, termination: None, monitor: None, journal: None });
+    let mut engine =
+        Engine::new(Line { channel: other, tally: theirs, termination: None, monitor: None, journal: None });
     let mut world = World { channel, tally, wire: None, given: Vec::new() };
     let mut tape = Tape(tape);
     for _ in 0..MOST {

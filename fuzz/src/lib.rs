@@ -29,6 +29,7 @@ macro_rules! simulator {
 }
 
 simulator! {
+    "../../crates/carp-sim/src/bounds.rs" bounds,
     "../../crates/carp-sim/src/checkers/mod.rs" checkers,
     "../../crates/carp-sim/src/fault.rs" fault,
     "../../crates/carp-sim/src/foreign/mod.rs" foreign,

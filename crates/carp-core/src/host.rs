@@ -28,7 +28,7 @@ use crate::announce::Schedule;
 use crate::auth::difference::{self, Difference};
 use crate::auth::stamp::Tick;
 use crate::election::{Bar, Effect, Election, Peer, Reason, State};
-use crate::node::{HostId, LinkState, Notice, Output, Purpose, View};
+use crate::node::{HostId, LinkState, Notice, Output, Outputs, Purpose, View};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::timing::Interval;
@@ -59,7 +59,6 @@ pub(crate) struct VirtualHost {
     link: LinkState,
     /// The link's own Ethernet address, as it was last known.
     link_mac: Option<MacAddr>,
-    effects: Vec<Effect>,
 }
 
 impl VirtualHost {
@@ -82,7 +81,6 @@ impl VirtualHost {
             is_barred_by_group: false,
             link: LinkState::Gone,
             link_mac: None,
-            effects: Vec::new(),
             config,
         }
     }
@@ -146,15 +144,15 @@ impl VirtualHost {
     pub(crate) fn elect(
         &mut self,
         now: Instant,
-        outputs: &mut impl Extend<Output>,
+        outputs: &mut Outputs,
         act: impl FnOnce(&mut Election, &mut Vec<Effect>),
     ) {
-        let mut effects = core::mem::take(&mut self.effects);
+        let mut effects = core::mem::take(&mut outputs.effects);
         act(&mut self.election, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(now, effect, outputs);
         }
-        self.effects = effects;
+        outputs.effects = effects;
         if core::mem::take(&mut self.is_restraint_news) {
             self.inform_election(now, outputs);
         }
@@ -166,7 +164,7 @@ impl VirtualHost {
         now: Instant,
         config: VirtualHostConfig,
         grace: Duration,
-        outputs: &mut impl Extend<Output>,
+        outputs: &mut Outputs,
     ) {
         // Without a grace time an earlier change is over, too.
         if config.credentials != self.config.credentials || grace.is_zero() {
@@ -177,7 +175,7 @@ impl VirtualHost {
     }
 
     /// The own addresses on the link are these from now on.
-    pub(crate) fn set_local(&mut self, now: Instant, local: Local, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn set_local(&mut self, now: Instant, local: Local, outputs: &mut Outputs) {
         if local != self.config.local {
             self.config.local = local;
             self.adjust(now, outputs);
@@ -185,18 +183,18 @@ impl VirtualHost {
     }
 
     /// Tells the election what has become of its part of the configuration.
-    fn adjust(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    fn adjust(&mut self, now: Instant, outputs: &mut Outputs) {
         self.inform_election(now, outputs);
         self.use_link(now, outputs);
     }
 
-    fn inform_election(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    fn inform_election(&mut self, now: Instant, outputs: &mut Outputs) {
         let config = self.restraint.temper(self.config.election(), &self.config.policy);
         self.elect(now, outputs, |election, effects| election.reconfigure(now, config, effects));
     }
 
     /// Raises the advertised advskew by this much, instead of what it was raised by before.
-    pub(crate) fn demote(&mut self, now: Instant, by: u16, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn demote(&mut self, now: Instant, by: u16, outputs: &mut Outputs) {
         if by != self.restraint.demotion() {
             self.restraint.demote(by);
             self.inform_election(now, outputs);
@@ -204,13 +202,13 @@ impl VirtualHost {
     }
 
     /// It must not take part for this reason, or may if there is none.
-    pub(crate) fn set_bar(&mut self, now: Instant, bar: Option<Bar>, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn set_bar(&mut self, now: Instant, bar: Option<Bar>, outputs: &mut Outputs) {
         self.bar = bar;
         self.use_link(now, outputs);
     }
 
     /// Another one of its group cannot take part, or all can again.
-    pub(crate) fn bar_by_group(&mut self, now: Instant, is_barred: bool, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn bar_by_group(&mut self, now: Instant, is_barred: bool, outputs: &mut Outputs) {
         if is_barred != self.is_barred_by_group {
             self.is_barred_by_group = is_barred;
             self.use_link(now, outputs);
@@ -231,7 +229,7 @@ impl VirtualHost {
         self.config.speaks_v4() || self.config.speaks_v6().is_some()
     }
 
-    pub(crate) fn link(&mut self, now: Instant, state: LinkState, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn link(&mut self, now: Instant, state: LinkState, outputs: &mut Outputs) {
         self.link = state;
         if let LinkState::Up(mac) = state {
             self.link_mac = Some(mac);
@@ -240,7 +238,7 @@ impl VirtualHost {
     }
 
     /// A virtual host takes part while its link is up and it has something to say there.
-    fn use_link(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    fn use_link(&mut self, now: Instant, outputs: &mut Outputs) {
         let can_speak = self.can_speak();
         let bar = self.own_bar().or(self.is_barred_by_group.then_some(Bar::Group));
         let link = self.link;
@@ -254,27 +252,27 @@ impl VirtualHost {
     }
 
     /// The address that a release asked for is gone. Who has left for a reason that has gone meanwhile comes back.
-    pub(crate) fn released(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn released(&mut self, now: Instant, outputs: &mut Outputs) {
         self.elect(now, outputs, |election, effects| election.released(now, effects));
         self.use_link(now, outputs);
     }
 
     /// Announces the addresses once more, if they are there.
-    pub(crate) fn announce_again(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn announce_again(&mut self, now: Instant, outputs: &mut Outputs) {
         if self.state() == State::Master && !self.election.is_leaving() {
             self.announcements.contested(now);
             self.announce_if_due(now, outputs);
         }
     }
 
-    pub(crate) fn address_ready(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn address_ready(&mut self, now: Instant, outputs: &mut Outputs) {
         if self.state() == State::Master && !self.election.is_leaving() {
             self.announcements.address_ready(now);
             self.announce_if_due(now, outputs);
         }
     }
 
-    pub(crate) fn timeout(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn timeout(&mut self, now: Instant, outputs: &mut Outputs) {
         if self.restraint.ends(now) {
             self.inform_election(now, outputs);
         }
@@ -284,7 +282,7 @@ impl VirtualHost {
     }
 
     /// Judges an advertisement of this vhid in the order of UCARP's checks: destination, then authenticity.
-    pub(crate) fn heard(&mut self, now: Instant, received: &Received, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn heard(&mut self, now: Instant, received: &Received, outputs: &mut Outputs) {
         let advertisement = &received.advertisement;
         let peer = Peer::from(received);
         if !self.is_for_us(received) {
@@ -355,7 +353,7 @@ impl VirtualHost {
     }
 
     /// An advertisement of this vhid came by another link than this virtual host's. If it is the group's it is counted.
-    pub(crate) fn misplaced(&mut self, now: Instant, received: &Received, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn misplaced(&mut self, now: Instant, received: &Received, outputs: &mut Outputs) {
         let Repr { counter, digest, .. } = received.advertisement;
         if self.trust.verify(now, counter, &digest).is_none() {
             return;
@@ -397,7 +395,7 @@ impl VirtualHost {
         addresses.v4().count() == 1 && !addresses.has_v6()
     }
 
-    fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut impl Extend<Output>) {
+    fn carry_out(&mut self, now: Instant, effect: Effect, outputs: &mut Outputs) {
         let host = self.id;
         let output = match effect {
             Effect::Advertise => return self.advertise(now, self.interval(), Purpose::Advertisement, outputs),
@@ -428,7 +426,7 @@ impl VirtualHost {
     }
 
     /// What a change of state means for the restraint.
-    fn moved(&mut self, now: Instant, from: State, to: State, outputs: &mut impl Extend<Output>) {
+    fn moved(&mut self, now: Instant, from: State, to: State, outputs: &mut Outputs) {
         let policy = &self.config.policy;
         if from == State::Init && to == State::Backup {
             if let Some(until) = self.restraint.joined(now, policy) {
@@ -444,7 +442,7 @@ impl VirtualHost {
         }
     }
 
-    fn announce_if_due(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    fn announce_if_due(&mut self, now: Instant, outputs: &mut Outputs) {
         if !self.announcements.due(now) {
             return;
         }
@@ -453,7 +451,7 @@ impl VirtualHost {
     }
 
     /// Tells the link where these addresses are.
-    fn announce(&self, addresses: impl Iterator<Item = IpAddr>, outputs: &mut impl Extend<Output>) {
+    fn announce(&self, addresses: impl Iterator<Item = IpAddr>, outputs: &mut Outputs) {
         let mac = match self.config.mac {
             MacMode::Interface => self.link_mac,
             MacMode::Virtual => Some(frame::kernel_mac(self.config.vhid)),

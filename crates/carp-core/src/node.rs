@@ -11,7 +11,7 @@ mod output;
 mod tests;
 mod view;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::ops::Range;
@@ -30,6 +30,7 @@ use crate::wire::MacAddr;
 use crate::wire::advertisement::DIGEST_LEN;
 use crate::wire::frame::{self, Possession, Received, Sender};
 use group::Group;
+pub(crate) use output::Outputs;
 pub use output::{Notice, Output, Purpose};
 
 /// A link, numbered by the driver.
@@ -39,6 +40,14 @@ pub struct LinkId(pub u32);
 /// A virtual host of a [`Node`], numbered in the order in which they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(usize);
+
+impl HostId {
+    /// Its place among all that there are and were at the same time, from 0: for a driver's own table.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
 
 /// What a link can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,7 +114,7 @@ pub struct Node {
     clock: i64,
     /// The Ethernet addresses of this host, beside those of its links.
     own: Vec<MacAddr>,
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
 }
 
 /// Wall clocks that show more are not believed: group time ends in 2106, and must not be there before.
@@ -124,7 +133,7 @@ impl Node {
             random: Random::new(seed),
             clock: 0,
             own: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
         }
     }
 
@@ -264,7 +273,7 @@ impl Node {
                 let Some(vhid) = rejected.sender.and_then(|sender| sender.vhid) else { return };
                 let notice = Notice::Rejected(rejected);
                 self.with_each_of(now, link, vhid, |host, outputs| {
-                    outputs.push_back(Output::Notice { host: host.id(), notice });
+                    outputs.extend([Output::Notice { host: host.id(), notice }]);
                 });
             }
         }
@@ -307,7 +316,7 @@ impl Node {
 
     /// The next thing to do, in the order in which they must be done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.next()
     }
 
     /// When [`Node::handle_timeout`] has to be called; `None` if only an input can change anything.
@@ -321,7 +330,7 @@ impl Node {
     }
 
     /// Lets a virtual host act, and notes when it wants to act again.
-    fn with(&mut self, now: Instant, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) {
+    fn with(&mut self, now: Instant, index: usize, act: impl FnOnce(&mut VirtualHost, &mut Outputs)) {
         let before = self.act(index, act);
         let group = self.hosts[index].as_ref().and_then(|host| host.config().policy.group);
         if let Some(group) = group {
@@ -330,7 +339,7 @@ impl Node {
     }
 
     /// The same, but its group does not care. Returns the state before.
-    fn act(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut VecDeque<Output>)) -> State {
+    fn act(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut Outputs)) -> State {
         let host = self.hosts[index].as_mut().expect("a virtual host that was removed is not told anything");
         let before = host.state();
         act(host, &mut self.outputs);
@@ -344,7 +353,7 @@ impl Node {
         now: Instant,
         link: LinkId,
         vhid: u8,
-        mut act: impl FnMut(&mut VirtualHost, &mut VecDeque<Output>),
+        mut act: impl FnMut(&mut VirtualHost, &mut Outputs),
     ) -> bool {
         let places = self.listeners(link, vhid);
         for place in places.clone() {

@@ -17,9 +17,6 @@ pub(crate) mod tests;
 
 pub use batch::Batch;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_ARP: u16 = 0x0806;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE: std::ops::Range<usize> = 12..14;
 /// `PACKET_STATISTICS` of linux/if_packet.h.
 const PACKET_STATISTICS: libc::c_int = 6;
@@ -34,6 +31,16 @@ pub enum Family {
     Ipv6,
     /// Ethernet type 0x0806.
     Arp,
+}
+
+impl Family {
+    const fn ethertype(self) -> u16 {
+        match self {
+            Family::Ipv4 => 0x0800,
+            Family::Ipv6 => 0x86dd,
+            Family::Arp => 0x0806,
+        }
+    }
 }
 
 /// How [`PacketSocket::open_with`] opens a socket.
@@ -57,6 +64,8 @@ pub struct Options {
 pub struct PacketSocket {
     fd: OwnedFd,
     ifindex: i32,
+    /// What the kernel sends without being told where, which is less work; `None` if that is not known.
+    family: Option<Family>,
 }
 
 impl PacketSocket {
@@ -78,12 +87,7 @@ impl PacketSocket {
     /// `EPERM` without `CAP_NET_RAW`, `ENODEV` if there is no such link. A link that is down is none: the first
     /// [`PacketSocket::recv`] says so, and the socket hears it once it is up.
     pub fn open_with(ifindex: u32, filter: &Program, options: &Options) -> io::Result<PacketSocket> {
-        let ethertype = match options.family {
-            Family::Ipv4 => ETHERTYPE_IPV4,
-            Family::Ipv6 => ETHERTYPE_IPV6,
-            Family::Arp => ETHERTYPE_ARP,
-        };
-        let address = LinkAddress::new(ifindex, ethertype)?;
+        let address = LinkAddress::new(ifindex, options.family.ethertype())?;
         // Protocol 0 means deaf: it hears nothing until bind names a protocol.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
@@ -95,14 +99,15 @@ impl PacketSocket {
             socket_option::set_receive_buffer(fd.as_fd(), bytes)?;
         }
         rustix::net::bind(&fd, &address)?;
-        Ok(PacketSocket { fd, ifindex: address.0.sll_ifindex })
+        Ok(PacketSocket { fd, ifindex: address.0.sll_ifindex, family: Some(options.family) })
     }
 
-    /// A socket on the link with this index that another process has opened with [`PacketSocket::open_with`].
+    /// A socket on the link with this index that another process has opened with [`PacketSocket::open_with`], for this
+    /// family if that is known.
     #[must_use]
-    pub fn from_fd(fd: OwnedFd, ifindex: u32) -> PacketSocket {
+    pub fn from_fd(fd: OwnedFd, ifindex: u32, family: Option<Family>) -> PacketSocket {
         // The index was checked where the socket was opened.
-        PacketSocket { fd, ifindex: ifindex.cast_signed() }
+        PacketSocket { fd, ifindex: ifindex.cast_signed(), family }
     }
 
     /// Makes `filter` decide what is received from now on, in one step: no frame is lost, none is read twice, and what

@@ -79,12 +79,7 @@ struct Hosted {
     profile: Profile,
     /// Its addresses are there, as far as the guardian has told. Scripts tell nothing until they have ended.
     complete: bool,
-    /// When its leases were last renewed.
-    renewed: Instant,
-    /// Since when none of its advertisements could be sent.
-    unheard: Option<Instant>,
-    /// The guardian has a goodbye of it that holds.
-    has_will: bool,
+    voice: Voice,
     /// What counts against it.
     standing: Standing,
     /// Lines about its link.
@@ -97,6 +92,18 @@ struct Hosted {
     told_alone: bool,
     /// It has given up because the guardian is silent, and is silent itself until the guardian is not.
     lapsed: bool,
+}
+
+/// What each advertisement of a virtual host changes, side by side: between two of them it leaves the caches of the
+/// processor.
+#[derive(Default)]
+struct Voice {
+    /// When its leases were last renewed.
+    renewed: Instant,
+    /// Since when none of its advertisements could be sent.
+    unheard: Option<Instant>,
+    /// The guardian has a goodbye of it that holds.
+    has_will: bool,
 }
 
 /// One link.
@@ -120,7 +127,8 @@ pub struct Engine {
     node: Node,
     /// In boxes: nodes of a tree have room for nearly twice as many.
     hosts: BTreeMap<HostNumber, Box<Hosted>>,
-    numbers: BTreeMap<HostId, HostNumber>,
+    /// The numbers of the core's virtual hosts, by [`HostId::index`].
+    numbers: Vec<HostNumber>,
     links: BTreeMap<LinkId, Link>,
     checks: Checks,
     guardian: Guardian,
@@ -162,7 +170,7 @@ impl Engine {
         Self {
             node: Node::new(clock::random_seed()),
             hosts: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            numbers: Vec::new(),
             links: BTreeMap::new(),
             checks: Checks::new(),
             journal: line.journal.take(),

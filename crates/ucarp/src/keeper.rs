@@ -4,6 +4,7 @@
 //! the address when the lease is over.
 
 mod arrival;
+mod holdings;
 mod place;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,7 @@ use ucarp_sys::kernel::{Connection, Failure, KernelError};
 use crate::protocol::HostNumber;
 use crate::settings::{self, HostSettings, Mac, Native, VirtualAddress};
 use crate::wishes::Wishes;
+use holdings::Holdings;
 use place::{Parents, Place, Virtual};
 
 /// An address that could not be removed is tried again after this time.
@@ -77,8 +79,7 @@ struct Holding {
 #[derive(Default)]
 pub struct Keeper {
     connection: Option<Connection>,
-    /// In boxes: nodes of a tree have room for nearly twice as many.
-    holdings: BTreeMap<HostNumber, Box<Holding>>,
+    holdings: Holdings,
     wishes: Wishes<Wish>,
     owners: BTreeMap<(u32, IpAddr), HostNumber>,
     retry: Option<Instant>,
@@ -99,31 +100,31 @@ impl Keeper {
             failures: 0,
             removals: VecDeque::new(),
         };
-        self.holdings.insert(host, Box::new(holding));
+        self.holdings.insert(host, holding);
     }
 
     /// Whether the addresses of this virtual host are held here.
     #[must_use]
     pub fn keeps(&self, host: HostNumber) -> bool {
-        self.holdings.contains_key(&host)
+        self.holdings.get(host).is_some()
     }
 
     /// Whether some of the addresses that are held here for this virtual host are not there.
     #[must_use]
     pub fn lacks_some(&self, host: HostNumber) -> bool {
-        self.holdings.get(&host).is_some_and(|holding| !holding.complete)
+        self.holdings.get(host).is_some_and(|holding| !holding.complete)
     }
 
     /// Whether an address of a virtual host is there, as far as is known; `None` if it is not held here.
     #[must_use]
     pub fn has(&self, host: HostNumber, address: IpAddr) -> Option<bool> {
-        self.holdings.get(&host).map(|holding| holding.held.iter().any(|place| place.address == address))
+        self.holdings.get(host).map(|holding| holding.held.iter().any(|place| place.address == address))
     }
 
     /// The virtual host's addresses and how they are held are these from now on. What is not wanted any more goes at
     /// once; what is new comes if the others are there.
     pub fn change(&mut self, host: HostNumber, who: &str, settings: &HostSettings, native: &Native) {
-        let Some(holding) = self.holdings.get_mut(&host) else { return };
+        let Some(holding) = self.holdings.get_mut(host) else { return };
         let was_held = !holding.held.is_empty();
         let same = |place: &Assignment| {
             settings
@@ -152,9 +153,9 @@ impl Keeper {
     /// Forgets a virtual host that has given its addresses up.
     pub fn remove(&mut self, host: HostNumber) {
         self.wishes.remove(host);
-        self.holdings.remove(&host);
+        self.holdings.remove(host);
         let virtual_ones: Vec<_> =
-            self.holdings.values_mut().filter_map(|holding| holding.place.virtual_one()).collect();
+            self.holdings.iter_mut().filter_map(|(_, holding)| holding.place.virtual_one()).collect();
         self.parents.restore_unless(|parent| virtual_ones.iter().any(|place| place.parent() == Some(parent)));
     }
 
@@ -165,7 +166,7 @@ impl Keeper {
 
     /// As [`Keeper::want`], for a virtual host that has just become MASTER, whatever it wanted before.
     pub fn claim(&mut self, host: HostNumber) {
-        if let Some(holding) = self.holdings.get_mut(&host) {
+        if let Some(holding) = self.holdings.get_mut(host) {
             (holding.complete, holding.failures) = (false, 0);
             self.wishes.replace(host, Wish::Have);
         }
@@ -235,19 +236,19 @@ impl Keeper {
     }
 
     fn has_virtual_interface(&self, host: HostNumber) -> bool {
-        self.holdings.get(&host).is_some_and(|holding| matches!(holding.place, Place::Virtual(_)))
+        self.holdings.get(host).is_some_and(|holding| matches!(holding.place, Place::Virtual(_)))
     }
 
     fn remove_all(&mut self, now: Instant, hosts: Vec<HostNumber>) -> Vec<Outcome> {
         let Some(connection) = self.connection.as_mut().filter(|_| !hosts.is_empty()) else { return Vec::new() };
         let mut places = Vec::new();
         for host in &hosts {
-            places.extend(self.holdings.get(host).into_iter().flat_map(|holding| holding.held.iter().copied()));
+            places.extend(self.holdings.get(*host).into_iter().flat_map(|holding| holding.held.iter().copied()));
         }
         let mut refused = address::remove(connection, &places).into_iter().peekable();
         let mut numbers = 0..places.len();
         for host in &hosts {
-            let Some(holding) = self.holdings.get_mut(host) else { continue };
+            let Some(holding) = self.holdings.get_mut(*host) else { continue };
             let who = &holding.who;
             holding.held.retain(|place| {
                 let number = numbers.next();
@@ -263,10 +264,10 @@ impl Keeper {
                 true
             });
         }
-        place::lower(connection, virtual_ones(&mut holdings(&mut self.holdings, &hosts)));
+        place::lower(connection, virtual_ones(&mut self.holdings.of(&hosts)));
         let mut outcomes = Vec::new();
         for host in hosts {
-            let Some(holding) = self.holdings.get_mut(&host) else { continue };
+            let Some(holding) = self.holdings.get_mut(host) else { continue };
             let stays = holding.place.virtual_one().is_some_and(|place| place.exists());
             if holding.held.is_empty() && !stays {
                 outcomes.push(Outcome::Released(host));
@@ -280,7 +281,11 @@ impl Keeper {
 
     fn put_all(&mut self, hosts: &[HostNumber]) -> Vec<Outcome> {
         let Some(connection) = &mut self.connection else { return Vec::new() };
-        let mut wanted = holdings(&mut self.holdings, hosts);
+        // Nearly always all are there and get more time.
+        if self.holdings.on_roll(hosts).is_some_and(|renewals| address::put(connection, &renewals).is_empty()) {
+            return Vec::new();
+        }
+        let mut wanted = self.holdings.of(hosts);
         place::raise(connection, virtual_ones(&mut wanted));
         wanted.iter_mut().for_each(|(_, holding)| holding.prepare());
         let all: Vec<&Renewal> = wanted.iter().flat_map(|(_, holding)| holding.renewals()).collect();
@@ -290,7 +295,6 @@ impl Keeper {
         for (host, holding) in wanted {
             let next = first + holding.renewals().len();
             let failures: Vec<_> = std::iter::from_fn(|| refused.next_if(|(number, _)| *number < next)).collect();
-            // Nearly always all were there and have got more time.
             if holding.held.len() != next - first || !failures.is_empty() {
                 let is_refused = |number| failures.iter().any(|(refused, _)| *refused == first + number);
                 let added = holding.add(|number| !is_refused(number));
@@ -299,6 +303,9 @@ impl Keeper {
             let failures = failures.iter().map(|(_, failure)| failure);
             outcomes.extend(holding.judge(next > first, failures).map(|verdict| verdict(host)));
             first = next;
+        }
+        if outcomes.is_empty() {
+            self.holdings.call_roll();
         }
         outcomes
     }
@@ -316,16 +323,16 @@ impl Keeper {
         let found = self.addresses()?;
         let there: std::collections::BTreeSet<Assignment> = found.iter().map(|found| found.at).collect();
         let mut missing = Vec::new();
-        for (host, holding) in &mut self.holdings {
+        for (host, holding) in self.holdings.iter_mut() {
             let lost: Vec<_> = holding.held.extract_if(.., |place| !there.contains(place)).collect();
             if lost.is_empty() {
                 continue;
             }
-            let wanted = self.wishes.get(*host) != Some(Wish::Lack);
+            let wanted = self.wishes.get(host) != Some(Wish::Lack);
             for place in lost {
                 self.owners.remove(&(place.index, place.address));
                 if wanted {
-                    missing.push((*host, place.address));
+                    missing.push((host, place.address));
                 }
             }
             holding.complete = false;
@@ -392,6 +399,11 @@ impl Holding {
         self.renewals.as_ref().map(|(_, renewals)| &renewals[..]).unwrap_or_default()
     }
 
+    /// Whether it needs nothing but renewals.
+    fn is_settled(&self) -> bool {
+        self.complete && self.failures == 0 && self.held.len() == self.renewals().len()
+    }
+
     /// The renewals of these numbers were carried out. Returns what was not held before.
     fn add(&mut self, is_done: impl Fn(usize) -> bool) -> Vec<Assignment> {
         let done = self.renewals().iter().enumerate().filter(|(number, _)| is_done(*number));
@@ -427,20 +439,6 @@ impl Holding {
         self.failures += 1;
         (self.failures == MOST_FAILURES).then_some(Outcome::Hopeless)
     }
-}
-
-/// The holdings of these virtual hosts, which are in ascending order. As a rule they are all that there are: one walk is
-/// less than a search for each.
-fn holdings<'a>(
-    all: &'a mut BTreeMap<HostNumber, Box<Holding>>,
-    hosts: &[HostNumber],
-) -> Vec<(HostNumber, &'a mut Holding)> {
-    let mut hosts = hosts.iter().peekable();
-    let mut is_wanted = |host: &HostNumber| {
-        while hosts.next_if(|wanted| *wanted < host).is_some() {}
-        hosts.next_if_eq(&host).is_some()
-    };
-    all.iter_mut().filter(|(host, _)| is_wanted(host)).map(|(host, holding)| (*host, &mut **holding)).collect()
 }
 
 /// Their interfaces with virtual Ethernet addresses, with what begins their lines in the log.

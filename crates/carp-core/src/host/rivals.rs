@@ -5,12 +5,13 @@
 //! So a new MASTER asks when that is past ([`SETTLE`]), and from then on hears who else says that the address is its own.
 //! What is heard while addresses move between nodes of the group is no conflict.
 
+use alloc::boxed::Box;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use super::{Transport, VirtualHost};
 use crate::election::{Bar, Reason, State};
-use crate::node::{LinkState, Notice, Output, Purpose};
+use crate::node::{LinkState, Notice, Output, Outputs, Purpose};
 use crate::time::Instant;
 use crate::wire::MacAddr;
 use crate::wire::frame::{self, Possession};
@@ -73,12 +74,12 @@ pub(super) struct Rivals {
     probe: Option<(Instant, u8)>,
     /// Claims are not counted before.
     quiet_until: Instant,
-    /// Somebody answered while this node waits to become the first MASTER.
-    objection: Option<Rival>,
+    /// Somebody answered while this node waits to become the first MASTER. In a box, as the others: few have any.
+    objection: Option<Box<Rival>>,
     /// Somebody claims an address, and the nodes of the group are being asked. Nobody new is suspected before the time.
-    suspect: Option<Rival>,
+    suspect: Option<Box<Rival>>,
     next_suspect: Instant,
-    known: Option<Rival>,
+    known: Option<Box<Rival>>,
     /// All claims that were counted.
     claims: u64,
     defended: Option<Instant>,
@@ -89,12 +90,15 @@ pub(super) struct Rivals {
 impl Rivals {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let probe = self.probe.map(|(at, _)| at);
-        [probe, self.suspect.map(|suspect| suspect.at + IDENTIFY), self.yields_until].into_iter().flatten().min()
+        [probe, self.suspect.as_ref().map(|suspect| suspect.at + IDENTIFY), self.yields_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The last one that was found, and how many claims there were in all.
     pub(super) fn known(&self) -> (Option<Rival>, u64) {
-        (self.known, self.claims)
+        (self.known.as_deref().copied(), self.claims)
     }
 
     /// What keeps the virtual host out.
@@ -126,9 +130,9 @@ impl VirtualHost {
     }
 
     /// Somebody else on the link says that an address is its own.
-    pub(crate) fn possessed(&mut self, now: Instant, possession: &Possession, outputs: &mut impl Extend<Output>) {
+    pub(crate) fn possessed(&mut self, now: Instant, possession: &Possession, outputs: &mut Outputs) {
         let &Possession { address, mac } = possession;
-        if self.rivals.suspect.is_some_and(|suspect| suspect.mac == mac) && self.is_member(address) {
+        if self.rivals.suspect.as_ref().is_some_and(|suspect| suspect.mac == mac) && self.is_member(address) {
             return self.judge(now, Some(address), outputs);
         }
         let vhid = self.config.vhid;
@@ -138,7 +142,7 @@ impl VirtualHost {
         }
         let claim = Rival { address, mac, peer: None, at: now, claims: 1 };
         match self.state() {
-            State::Backup if self.waits_alone() => self.rivals.objection = Some(claim),
+            State::Backup if self.waits_alone() => self.rivals.objection = Some(Box::new(claim)),
             State::Master if self.is_settled(now) => self.suspect(now, claim, outputs),
             State::Init | State::Backup | State::Master => {}
         }
@@ -172,10 +176,10 @@ impl VirtualHost {
     }
 
     /// Somebody claims an address of this MASTER: asks the group whose it is, unless that is known.
-    fn suspect(&mut self, now: Instant, claim: Rival, outputs: &mut impl Extend<Output>) {
+    fn suspect(&mut self, now: Instant, claim: Rival, outputs: &mut Outputs) {
         let rivals = &mut self.rivals;
         let is_same = |other: &Rival| (other.address, other.mac) == (claim.address, claim.mac);
-        if let Some(known) = rivals.known.as_mut().filter(|known| is_same(known)) {
+        if let Some(known) = rivals.known.as_deref_mut().filter(|known| is_same(known)) {
             (known.at, known.claims) = (now, known.claims + 1);
             rivals.claims += 1;
             return self.answer_conflict(now, outputs);
@@ -183,7 +187,7 @@ impl VirtualHost {
         if rivals.suspect.is_some() || now < rivals.next_suspect {
             return;
         }
-        (rivals.suspect, rivals.next_suspect) = (Some(claim), now + GAP);
+        (rivals.suspect, rivals.next_suspect) = (Some(Box::new(claim)), now + GAP);
         let Some(mac) = self.link_mac else { return };
         let members = self.members().filter_map(|member| match member {
             IpAddr::V4(member) => Some(frame::arp_probe(mac, member)),
@@ -195,19 +199,21 @@ impl VirtualHost {
     }
 
     /// It is known now, as well as it can be, who has claimed the address.
-    fn judge(&mut self, now: Instant, peer: Option<IpAddr>, outputs: &mut impl Extend<Output>) {
+    fn judge(&mut self, now: Instant, peer: Option<IpAddr>, outputs: &mut Outputs) {
         let Some(suspect) = self.rivals.suspect.take() else { return };
         let has_heard = self.senders.last().is_some_and(|last| last >= suspect.at);
         if self.state() == State::Master && !self.election.is_leaving() && !has_heard {
-            self.rivals.known = Some(Rival { peer, ..suspect });
+            self.rivals.known = Some(Box::new(Rival { peer, ..*suspect }));
             self.rivals.claims += 1;
             self.answer_conflict(now, outputs);
         }
     }
 
     /// Tells of the rival that is known, and does what is configured.
-    fn answer_conflict(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
-        let (Some(rival), Some(policy)) = (self.rivals.known, self.config.policy.conflict) else { return };
+    fn answer_conflict(&mut self, now: Instant, outputs: &mut Outputs) {
+        let (Some(rival), Some(policy)) = (self.rivals.known.as_deref().copied(), self.config.policy.conflict) else {
+            return;
+        };
         let host = self.id;
         outputs.extend([Output::Notice { host, notice: Notice::AddressConflict { rival, answer: policy.answer } }]);
         match policy.answer {
@@ -244,12 +250,12 @@ impl VirtualHost {
     }
 
     /// Does what is due in the search for others.
-    pub(super) fn watch_rivals(&mut self, now: Instant, outputs: &mut impl Extend<Output>) {
+    pub(super) fn watch_rivals(&mut self, now: Instant, outputs: &mut Outputs) {
         let is_due = |at: Instant| at <= now;
         if self.rivals.yields_until.take_if(|until| is_due(*until)).is_some() {
             self.use_link(now, outputs);
         }
-        if self.rivals.suspect.is_some_and(|suspect| is_due(suspect.at + IDENTIFY)) {
+        if self.rivals.suspect.as_ref().is_some_and(|suspect| is_due(suspect.at + IDENTIFY)) {
             self.judge(now, None, outputs);
         }
         if let Some((_, more)) = self.rivals.probe.take_if(|(at, _)| is_due(*at)) {
@@ -268,7 +274,7 @@ impl VirtualHost {
     }
 
     /// Asks who has the addresses. Whoever has one answers.
-    fn probe(&mut self, outputs: &mut impl Extend<Output>) {
+    fn probe(&mut self, outputs: &mut Outputs) {
         let (Some(mac), LinkState::Up(_)) = (self.link_mac, self.link) else { return };
         let addresses = &self.config.credentials.addresses;
         let v4 = addresses.v4().map(|address| frame::arp_probe(mac, address));

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::{Authentication, MacMode, Transport, VirtualHost};
 use crate::auth::stamp::Tick;
-use crate::node::{Output, Purpose};
+use crate::node::{Output, Outputs, Purpose};
 use crate::time::Instant;
 use crate::timing::Interval;
 use crate::wire::MacAddr;
@@ -31,13 +31,7 @@ struct Said {
 
 impl VirtualHost {
     /// Sends one advertisement to everybody it is for. All copies say the same at the same time.
-    pub(super) fn advertise(
-        &mut self,
-        now: Instant,
-        interval: Interval,
-        purpose: Purpose,
-        outputs: &mut impl Extend<Output>,
-    ) {
+    pub(super) fn advertise(&mut self, now: Instant, interval: Interval, purpose: Purpose, outputs: &mut Outputs) {
         let mark = match self.config.authentication {
             Authentication::Classic => Mark::Counter(self.fresh_counter()),
             _ => Mark::Stamp(self.freshness.next(now, &mut self.random)),

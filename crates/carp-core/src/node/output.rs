@@ -1,10 +1,12 @@
 //! What a [`Node`](super::Node) wants done, and what it has noticed.
 
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
 use super::{HostId, LinkId};
-use crate::election::{Peer, Reason, State};
+use crate::election::{Effect, Peer, Reason, State};
 use crate::host::{ConflictAnswer, Doubt, Rival};
 use crate::wire::advertisement::DIGEST_LEN;
 use crate::wire::frame::{Frame, Rejected};
@@ -164,4 +166,25 @@ pub enum Output {
         /// What.
         notice: Notice,
     },
+}
+
+/// All that a node wants done, in the order in which it must be done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outputs {
+    waiting: VecDeque<Output>,
+    /// What the election of a virtual host that acts wants, here for its memory alone.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Outputs {
+    /// Takes the next one.
+    pub(super) fn next(&mut self) -> Option<Output> {
+        self.waiting.pop_front()
+    }
+}
+
+impl Extend<Output> for Outputs {
+    fn extend<T: IntoIterator<Item = Output>>(&mut self, outputs: T) {
+        self.waiting.extend(outputs);
+    }
 }

@@ -112,12 +112,13 @@ impl PacketSocket {
         if options.lock_filter {
             lock(&fd)?;
         }
-        Ok(PacketSocket { family: Some(options.family), ..PacketSocket::from_fd(fd, ifindex) })
+        Ok(PacketSocket { family: Some(options.family), ..PacketSocket::from_fd(fd, ifindex, None) })
     }
 
-    /// A socket on the link with this index that another process has opened with [`PacketSocket::open_with`].
+    /// A socket on the link with this index that another process has opened with [`PacketSocket::open_with`]. Neither has
+    /// to be known here.
     #[must_use]
-    pub fn from_fd(fd: OwnedFd, _: u32) -> PacketSocket {
+    pub fn from_fd(fd: OwnedFd, _: u32, _: Option<Family>) -> PacketSocket {
         let arrived = Arrived { buffer: Vec::new(), length: 0, records: Records::default() };
         PacketSocket { fd, family: None, arrived: RefCell::new(arrived), dropped: Cell::new(0) }
     }

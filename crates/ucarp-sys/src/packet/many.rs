@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use super::batch::MOST;
-use super::{Batch, ETHERTYPE, LinkAddress, PacketSocket};
+use super::{Batch, ETHERTYPE, Family, LinkAddress, PacketSocket};
 use crate::socket_option::socklen_of;
 
 impl PacketSocket {
@@ -52,20 +52,23 @@ impl PacketSocket {
         let mut rooms = [const { libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 } }; MOST];
         let mut prepared = 0;
         for ((frame, ethertype), (address, room)) in whole.zip(addresses.iter_mut().zip(&mut rooms)) {
-            // Bonding and bridges look at the protocol given here, not at the frame.
-            *address = Some(LinkAddress::with_index(self.ifindex, ethertype));
+            // Bonding and bridges look at the protocol given here, not at the frame. That of the socket needs not be given.
+            let is_told = self.family.map(Family::ethertype) != Some(ethertype);
+            *address = is_told.then(|| LinkAddress::with_index(self.ifindex, ethertype));
             *room = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
             prepared += 1;
         }
         let mut pairs = addresses.iter_mut().zip(&mut rooms);
         let mut headers: [_; MOST] = std::array::from_fn(|_| {
             let (address, room) = pairs.next().expect("both have as many");
-            let address = address.as_mut().map_or(std::ptr::null_mut(), |address| &raw mut address.0);
-            header(address.cast(), socklen_of::<libc::sockaddr_ll>(), room)
+            match address {
+                Some(address) => header((&raw mut address.0).cast(), socklen_of::<libc::sockaddr_ll>(), room),
+                None => header(std::ptr::null_mut(), 0, room),
+            }
         });
         retry(|| {
-            // SAFETY: the first `prepared` headers point to their address and room, and that to a frame of the length it
-            // says, which the kernel only reads. All of them live through the call.
+            // SAFETY: the first `prepared` headers point to their address, if they have one, and to their room, and that to
+            // a frame of the length it says, which the kernel only reads. All of them live through the call.
             unsafe { libc::sendmmsg(self.fd.as_raw_fd(), headers.as_mut_ptr(), count(prepared), 0) }
         })
     }

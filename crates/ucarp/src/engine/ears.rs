@@ -38,7 +38,7 @@ pub(super) struct Ears {
 impl Ears {
     /// Hears by these sockets from now on.
     pub(super) fn open(&mut self, now: Instant, ear: Ear, index: u32, descriptors: Vec<OwnedFd>) {
-        let sockets = descriptors.into_iter().map(|fd| PacketSocket::from_fd(fd, index)).collect();
+        let sockets = descriptors.into_iter().map(|fd| PacketSocket::from_fd(fd, index, None)).collect();
         match ear {
             Ear::Owners => self.owners = sockets,
             Ear::Ids => (self.ids, self.ids_until, self.ids_left) = (sockets, now + MOMENT, MOST_IDS),

@@ -11,7 +11,7 @@ use log::{error, info};
 
 use super::control::Record;
 use super::guardian::Received;
-use super::{Engine, Hosted, Link, Port, Ration, Standing, now};
+use super::{Engine, Hosted, Link, Port, Ration, Standing, Voice, now};
 use crate::protocol::{self, HostNumber, Order, Profile, Sockets};
 
 /// Datagrams that are read in one turn; what is behind them waits for the next.
@@ -54,7 +54,7 @@ impl Engine {
             }
             Order::Local { host, local } => {
                 if let Some(hosted) = self.hosts.get_mut(&host) {
-                    hosted.has_will = false;
+                    hosted.voice.has_will = false;
                     self.node.set_local(now(), hosted.id, local);
                 }
             }
@@ -102,9 +102,7 @@ impl Engine {
             id,
             profile,
             complete: false,
-            renewed: now(),
-            unheard: None,
-            has_will: false,
+            voice: Voice { renewed: now(), ..Voice::default() },
             standing: Standing::default(),
             link_lines: Ration::default(),
             record: Record::default(),
@@ -113,7 +111,8 @@ impl Engine {
             lapsed: false,
         };
         self.hosts.insert(host, Box::new(hosted));
-        self.numbers.insert(id, host);
+        self.numbers.resize(self.numbers.len().max(id.index() + 1), host);
+        self.numbers[id.index()] = host;
         // The link may have been there before it.
         if let Some(state) = self.links.get(&link).map(|link| link.state) {
             self.node.handle_link(now(), link, state);
@@ -129,7 +128,7 @@ impl Engine {
             return;
         }
         hosted.profile = profile;
-        hosted.has_will = false;
+        hosted.voice.has_will = false;
         let now = now();
         if grace.is_zero() && self.node.is_changing_credentials(now, id) {
             info!("{}What other hosts knew before is not sent any more", self.who(host));
@@ -140,7 +139,6 @@ impl Engine {
     fn remove(&mut self, host: HostNumber) {
         if let Some(hosted) = self.hosts.remove(&host) {
             self.node.remove(now(), hosted.id);
-            self.numbers.remove(&hosted.id);
         }
     }
 

@@ -63,7 +63,7 @@ impl Engine {
                 Output::Claim { host } => {
                     let host = self.number(host);
                     let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
-                    (hosted.complete, hosted.renewed) = (false, now);
+                    (hosted.complete, hosted.voice.renewed) = (false, now);
                     self.guardian.claim(host);
                 }
                 Output::Release { host } => self.release(now, host),
@@ -75,7 +75,7 @@ impl Engine {
                 Output::Transition { host, from, to, reason } => {
                     let host = self.number(host);
                     let hosted = self.hosts.get_mut(&host).expect("the core knows those that are here");
-                    hosted.has_will = false;
+                    hosted.voice.has_will = false;
                     if !report::is_of_link(from, to, &reason) || hosted.link_lines.allows(now) {
                         report::transition(&hosted.profile.who, from, to, &reason);
                     }
@@ -123,7 +123,7 @@ impl Engine {
 
     /// Both processes' number of a virtual host of the core.
     pub(super) fn number(&self, host: HostId) -> HostNumber {
-        self.numbers[&host]
+        self.numbers[host.index()]
     }
 
     /// Whether the daemon holds the addresses of this virtual host and some are not there.
@@ -191,15 +191,15 @@ impl Engine {
         let is_advertisement = purpose == Purpose::Advertisement;
         let mut needs_will = false;
         if is_advertisement {
-            hosted.renewed = now;
+            hosted.voice.renewed = now;
             self.guardian.renew(number);
             // Strict peers believe a goodbye for a dead time only; for others one is enough.
             let is_strict = self.node.config(host).authentication == Authentication::Strict;
-            needs_will = !mem::replace(&mut hosted.has_will, true) || is_strict;
+            needs_will = !mem::replace(&mut hosted.voice.has_will, true) || is_strict;
         }
         match outcome {
             Ok(()) => {
-                hosted.unheard = None;
+                hosted.voice.unheard = None;
                 debug!("{}{purpose} sent", hosted.profile.who);
             }
             Err(error) => self.could_not_send(number, link, is_advertisement, error),
@@ -242,10 +242,10 @@ impl Engine {
         let now = super::now();
         let Some(hosted) = self.hosts.get_mut(&host) else { return };
         let id = hosted.id;
-        let since = *hosted.unheard.get_or_insert(now);
+        let since = *hosted.voice.unheard.get_or_insert(now);
         if now - since + self.node.advertised_interval(id).duration() >= self.patience(id) {
             error!("{}Unable to advertise: leaving the addresses to another host", self.who(host));
-            self.hosts.get_mut(&host).expect("it was there just now").unheard = None;
+            self.hosts.get_mut(&host).expect("it was there just now").voice.unheard = None;
             self.node.handle_command(now, id, Command::HandOver);
             self.punish(now, host, "advertisements could not be sent");
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
-use ucarp_sys::packet::PacketSocket;
+use ucarp_sys::packet::{Family, PacketSocket};
 use ucarp_sys::raw::RawSocket;
 
 use crate::protocol::Sockets;
@@ -38,8 +38,8 @@ impl Port {
         let mut next = |present: bool| if present { descriptors.next() } else { None };
         Some(Self {
             index,
-            v4: next(v4).map(|fd| PacketSocket::from_fd(fd, index)),
-            v6: next(v6).map(|fd| PacketSocket::from_fd(fd, index)),
+            v4: next(v4).map(|fd| PacketSocket::from_fd(fd, index, Some(Family::Ipv4))),
+            v6: next(v6).map(|fd| PacketSocket::from_fd(fd, index, Some(Family::Ipv6))),
             unicast_v4: next(unicast_v4).map(|fd| RawSocket::from_fd_v4(fd, index)),
             unicast_v6: next(unicast_v6).map(|fd| RawSocket::from_fd_v6(fd, index)),
             kept: Vec::new(),

@@ -31,7 +31,7 @@ impl Engine {
         self.hosts.iter().filter_map(|(host, hosted)| {
             let every = every(hosted, self.node.advertised_interval(hosted.id).duration())?;
             let holds = self.node.state(hosted.id) == State::Master && hosted.complete && !hosted.lapsed;
-            holds.then_some((*host, hosted.renewed + every))
+            holds.then_some((*host, hosted.voice.renewed + every))
         })
     }
 
@@ -44,7 +44,7 @@ impl Engine {
         let due: Vec<HostNumber> = self.renewals().filter(|(_, due)| *due <= now).map(|(host, _)| host).collect();
         for host in due {
             if let Some(hosted) = self.hosts.get_mut(&host) {
-                hosted.renewed = now;
+                hosted.voice.renewed = now;
             }
             self.guardian.renew(host);
         }

@@ -6,7 +6,7 @@ use log::{error, info, warn};
 use ucarp_sys::address::{self, Assignment, PROTOCOL};
 use ucarp_sys::link::Link;
 
-use super::{HostNumber, Keeper, connection, holdings, place, virtual_ones};
+use super::{HostNumber, Keeper, connection, place, virtual_ones};
 
 impl Keeper {
     /// The interface of these virtual hosts is this one, or there is none of its name.
@@ -14,7 +14,7 @@ impl Keeper {
         let moved: Vec<_> = hosts
             .iter()
             .copied()
-            .filter(|host| self.holdings.get(host).is_some_and(|holding| holding.place.would_move_to(link)))
+            .filter(|host| self.holdings.get(*host).is_some_and(|holding| holding.place.would_move_to(link)))
             .collect();
         if moved.is_empty() {
             return;
@@ -22,21 +22,20 @@ impl Keeper {
         // What was held is gone with the interface, unless that has only another name now.
         let mut held = Vec::new();
         for host in &moved {
-            held.extend(self.holdings.get_mut(host).into_iter().flat_map(|holding| holding.held.drain(..)));
+            held.extend(self.holdings.get_mut(*host).into_iter().flat_map(|holding| holding.held.drain(..)));
         }
         self.remove_now(&held);
         if let Some(connection) = connection(&mut self.connection) {
-            place::lower(connection, virtual_ones(&mut holdings(&mut self.holdings, &moved)));
+            place::lower(connection, virtual_ones(&mut self.holdings.of(&moved)));
         }
         for host in &moved {
-            if let Some(holding) = self.holdings.get_mut(host) {
+            if let Some(holding) = self.holdings.get_mut(*host) {
                 holding.place.follow(link);
                 holding.complete = false;
             }
         }
         if let Some(link) = link {
-            let mut of_moved = self.holdings.iter_mut().filter(|(host, _)| moved.contains(host));
-            if of_moved.any(|(_, holding)| holding.place.virtual_one().is_some()) {
+            if virtual_ones(&mut self.holdings.of(&moved)).next().is_some() {
                 self.parents.prepare(&link.name);
             }
             self.clean(&moved);
@@ -53,7 +52,7 @@ impl Keeper {
         };
         let wanted: BTreeMap<_, _> = hosts
             .iter()
-            .filter_map(|host| self.holdings.get(host))
+            .filter_map(|host| self.holdings.get(*host))
             .filter(|holding| holding.held.is_empty())
             .flat_map(|holding| {
                 let index = holding.place.index();
@@ -76,7 +75,7 @@ impl Keeper {
         }
         self.remove_now(&leftovers);
         if let Some(connection) = connection(&mut self.connection) {
-            let mut holdings = holdings(&mut self.holdings, hosts);
+            let mut holdings = self.holdings.of(hosts);
             place::sweep(connection, virtual_ones(&mut holdings).map(|(who, place)| (who, &*place)));
         }
     }
@@ -84,7 +83,7 @@ impl Keeper {
     /// Warns about addresses whose end would take the host's own ones along.
     fn warn_of_traps(&mut self, hosts: &[HostNumber], interface: &str) {
         let Some(connection) = connection(&mut self.connection) else { return };
-        for holding in hosts.iter().filter_map(|host| self.holdings.get(host)) {
+        for holding in hosts.iter().filter_map(|host| self.holdings.get(*host)) {
             let (Some(index), who) = (holding.place.index(), &holding.who) else { continue };
             for virtual_one in holding.addresses.iter().filter(|address| address.prefix_len < 32) {
                 let at = Assignment { index, address: virtual_one.ip, prefix_len: virtual_one.prefix_len };

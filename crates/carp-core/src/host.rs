@@ -130,6 +130,16 @@ impl VirtualHost {
         earliest
     }
 
+    /// The interval of a MASTER's election, and when it advertises next.
+    pub(crate) fn beat(&self) -> Option<(Interval, Instant)> {
+        self.election.beat()
+    }
+
+    /// Advertises together with another MASTER, whose next advertisement is at `beat`.
+    pub(crate) fn fall_in(&mut self, now: Instant, beat: Instant) {
+        self.election.fall_in(now, beat);
+    }
+
     /// The interval that is advertised, demotion included.
     pub(crate) fn interval(&self) -> Interval {
         self.restraint.interval(self.config.interval, &self.config.policy)

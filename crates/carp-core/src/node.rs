@@ -108,6 +108,9 @@ pub struct Node {
     agenda: Vec<Option<Instant>>,
     /// Those that are due, here for its memory alone.
     due: Vec<(Instant, usize)>,
+    /// The place of the virtual host whose moments the MASTERs of an interval keep. It may have become something else since,
+    /// and is looked at before.
+    pacemakers: BTreeMap<Interval, usize>,
     groups: BTreeMap<GroupId, Group>,
     random: Random,
     /// The wall clock minus the driver's clock, in ticks of group time.
@@ -129,6 +132,7 @@ impl Node {
             listeners: Vec::new(),
             agenda: Vec::new(),
             due: Vec::new(),
+            pacemakers: BTreeMap::new(),
             groups: BTreeMap::new(),
             random: Random::new(seed),
             clock: 0,
@@ -331,7 +335,7 @@ impl Node {
 
     /// Lets a virtual host act, and notes when it wants to act again.
     fn with(&mut self, now: Instant, index: usize, act: impl FnOnce(&mut VirtualHost, &mut Outputs)) {
-        let before = self.act(index, act);
+        let before = self.act(now, index, act);
         let group = self.hosts[index].as_ref().and_then(|host| host.config().policy.group);
         if let Some(group) = group {
             self.keep_together(now, group, index, before);
@@ -339,12 +343,30 @@ impl Node {
     }
 
     /// The same, but its group does not care. Returns the state before.
-    fn act(&mut self, index: usize, act: impl FnOnce(&mut VirtualHost, &mut Outputs)) -> State {
+    fn act(&mut self, now: Instant, index: usize, act: impl FnOnce(&mut VirtualHost, &mut Outputs)) -> State {
         let host = self.hosts[index].as_mut().expect("a virtual host that was removed is not told anything");
         let before = host.state();
         act(host, &mut self.outputs);
         self.agenda[index] = host.next_deadline();
+        if before != State::Master {
+            self.fall_in(now, index);
+        }
         before
+    }
+
+    /// Lets a new MASTER advertise when the others of its interval do: one burst wakes everybody up once, and leases that are
+    /// renewed together end together, for which a kernel looks once a second.
+    fn fall_in(&mut self, now: Instant, index: usize) {
+        let beat = |hosts: &[Option<VirtualHost>], index: usize| hosts.get(index)?.as_ref()?.beat();
+        let Some((interval, _)) = beat(&self.hosts, index) else { return };
+        let pacemaker = self.pacemakers.entry(interval).or_insert(index);
+        match (beat(&self.hosts, *pacemaker), &mut self.hosts[index]) {
+            (Some((same, next)), Some(host)) if same == interval => {
+                host.fall_in(now, next);
+                self.agenda[index] = host.next_deadline();
+            }
+            _ => *pacemaker = index,
+        }
     }
 
     /// Lets all virtual hosts of this number on this link act; there should be one at most. Whether there are any.

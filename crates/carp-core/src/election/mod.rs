@@ -187,6 +187,21 @@ impl Election {
         self.deadline
     }
 
+    /// The interval of this MASTER, and when it advertises next; `None` in other states.
+    #[must_use]
+    pub fn beat(&self) -> Option<(Interval, Instant)> {
+        self.deadline.filter(|_| self.state == State::Master).map(|next| (self.config.interval, next))
+    }
+
+    /// This MASTER advertises at the same moments as another one of its interval, whose next one is at `beat`: the own next
+    /// one comes so much earlier.
+    pub fn fall_in(&mut self, now: Instant, beat: Instant) {
+        let beat = if beat > now { beat } else { beat + self.config.interval.duration() };
+        if self.state == State::Master && beat > now {
+            self.deadline = self.deadline.map(|own| own.min(beat));
+        }
+    }
+
     /// The link can carry advertisements: INIT becomes BACKUP and listens for a whole dead time, unless the node was told
     /// to end.
     pub fn link_up(&mut self, now: Instant, effects: &mut Vec<Effect>) {

@@ -45,7 +45,7 @@ impl Node {
         let unfit = members.iter().filter(|member| self.is_unfit(**member)).count();
         for member in &members {
             let is_barred = unfit > usize::from(self.is_unfit(*member));
-            self.act(*member, |host, outputs| host.bar_by_group(now, is_barred, outputs));
+            self.act(now, *member, |host, outputs| host.bar_by_group(now, is_barred, outputs));
         }
         members
     }
@@ -61,7 +61,7 @@ impl Node {
         let has_left = before == State::Master && self.state_of(index) == State::Backup;
         if has_left || self.is_torn_for_long(now, id, &members) {
             for member in members {
-                self.act(member, |host, outputs| host.elect(now, outputs, Election::follow_group));
+                self.act(now, member, |host, outputs| host.elect(now, outputs, Election::follow_group));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use netlab::{Signal, now};
@@ -158,6 +159,43 @@ fn masters_of_one_host_that_are_killed_at_different_moments_lose_their_addresses
     let mut casualties = Casualties::together();
     casualties.suffer(|daemon| daemon.signal(Signal::KILL), ALL_GONE);
     casualties.assert_silent(later(casualties.last_fault(), LATE));
+}
+
+/// The kernel looks for leases that are over once a second: it must find all of one process then, also of virtual hosts
+/// that became MASTER at other moments of the second.
+#[test]
+fn the_leases_of_one_process_end_together() {
+    const EACH: u8 = 4;
+    const BETWEEN: Duration = Duration::from_millis(280);
+    let segment = Segment::new();
+    let nodes: Vec<_> = (1..=TIMES).map(|number| (number, segment.node(10 + number))).collect();
+    let start = now();
+    let gone_after = Mutex::new(Vec::new());
+    in_parallel(nodes, |(number, mut daemon)| {
+        let own = |count| (1..=count).map(move |which| number * EACH + which);
+        let config = |count| DEFAULTS.to_owned() + &own(count).map(|vhid| host_of(vhid, "")).collect::<String>();
+        daemon.start(&config(1));
+        for count in 2..=EACH {
+            wait_until_time(later(start, BETWEEN * u32::from(count)));
+            daemon.reload(&config(count));
+        }
+        let all = || own(EACH).map(address);
+        all().for_each(|address| _ = daemon.wait_for(address));
+        // The last one has renewed its lease, too.
+        let since = now();
+        for vhid in own(EACH) {
+            segment.wait_for_advertisement(&daemon.host, vhid, since);
+        }
+        wait_until_time(later(since, APART * u32::from(number)));
+        let killed = now();
+        daemon.signal(Signal::KILL);
+        let gone = netlab::wait_until(SOON, || !all().any(|address| daemon.holds(address)));
+        assert!(gone, "some are left");
+        gone_after.lock().expect("nobody panics").push(between(killed, now()));
+    });
+    let gone_after = gone_after.into_inner().expect("nobody panicked");
+    println!("the last addresses were gone after {:?} to {:?}", gone_after.iter().min(), gone_after.iter().max());
+    assert!(gone_after.iter().all(|after| *after <= GONE), "{gone_after:?}");
 }
 
 #[test]

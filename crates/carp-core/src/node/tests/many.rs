@@ -185,3 +185,68 @@ proptest! {
         }
     }
 }
+
+/// Virtual hosts of these intervals, whose links come up at these moments, run until 7.9 s. The milliseconds at which each
+/// advertised.
+fn advertised(hosts: &[(u64, Interval)]) -> Vec<Vec<u64>> {
+    let mut node = Node::new(1);
+    let links: Vec<_> = (0..).map(LinkId).zip(hosts).collect();
+    let configs = links.iter().map(|(link, (_, interval))| VirtualHostConfig {
+        link: *link,
+        interval: *interval,
+        ..config(2, 0)
+    });
+    let ids: Vec<_> = configs.map(|config| node.add(config)).collect();
+    let mut moments = vec![Vec::new(); hosts.len()];
+    let mut coming: Vec<_> = links.iter().map(|(link, (up, _))| (at(*up), *link)).collect();
+    loop {
+        let next = coming.first().map(|(up, _)| *up).into_iter().chain(node.next_deadline()).min();
+        let Some(now) = next.filter(|next| *next < at(7900)) else { return moments };
+        for (_, link) in coming.extract_if(.., |(up, _)| *up <= now) {
+            node.handle_link(now, link, LinkState::Up(mac(2)));
+        }
+        node.handle_timeout(now);
+        for output in drained(&mut node) {
+            if let Output::Transmit { host, purpose: Purpose::Advertisement, .. } = output {
+                let which = ids.iter().position(|id| *id == host).unwrap();
+                moments[which].push(now.as_nanos() / 1_000_000);
+            }
+        }
+    }
+}
+
+#[test]
+fn masters_of_one_interval_advertise_together() {
+    let second = Interval { advbase: 1, advskew: 0 };
+    let [first, second, third] = &advertised(&[(0, second), (400, second), (1990, second)])[..] else { panic!() };
+    assert_eq!(first, &[3000, 4000, 5000, 6000, 7000]);
+    assert_eq!(second, &[3400, 4000, 5000, 6000, 7000]);
+    assert_eq!(third, &[4990, 5000, 6000, 7000]);
+}
+
+#[test]
+fn masters_of_other_intervals_keep_their_moments() {
+    let interval = |advbase| Interval { advbase, advskew: 0 };
+    let [first, second] = &advertised(&[(0, interval(1)), (400, interval(2))])[..] else { panic!() };
+    assert_eq!(first, &[3000, 4000, 5000, 6000, 7000]);
+    assert_eq!(second, &[6400]);
+}
+
+#[test]
+fn a_pacemaker_that_is_no_master_any_more_has_a_successor() {
+    let (mut node, links) = (Node::new(1), [0, 1, 2, 3].map(LinkId));
+    let hosts = links.map(|link| node.add(VirtualHostConfig { link, ..config(2, 0) }));
+    for (link, up) in links.into_iter().zip([0, 200, 500, 900]) {
+        node.handle_link(at(up), link, LinkState::Up(mac(2)));
+    }
+    let next = |node: &Node, host: usize| node.host(hosts[host]).beat().unwrap().1;
+    node.handle_timeout(at(3000));
+    node.handle_link(at(3100), links[0], LinkState::NoCarrier);
+    node.handle_timeout(at(3200));
+    assert_eq!(next(&node, 1), at(4200), "nobody is there to fall in with");
+    node.handle_timeout(at(3500));
+    assert_eq!(next(&node, 2), at(4200));
+    node.remove(at(3600), hosts[1]);
+    node.handle_timeout(at(3900));
+    assert_eq!(next(&node, 3), at(4900), "the pacemaker was removed");
+}

@@ -250,3 +250,18 @@ fn a_pacemaker_that_is_no_master_any_more_has_a_successor() {
     node.handle_timeout(at(3900));
     assert_eq!(next(&node, 3), at(4900), "the pacemaker was removed");
 }
+
+#[test]
+fn a_pacemaker_that_is_late_itself_keeps_its_moments() {
+    let (mut node, links) = (Node::new(1), [0, 1].map(LinkId));
+    let hosts = links.map(|link| node.add(VirtualHostConfig { link, ..config(2, 0) }));
+    for (link, up) in links.into_iter().zip([0, 990]) {
+        node.handle_link(at(up), link, LinkState::Up(mac(2)));
+    }
+    node.handle_timeout(at(3000));
+    // Both are due, and the new one, which has waited longer, comes first.
+    node.handle_timeout(at(4010));
+    for host in hosts {
+        assert_eq!(node.host(host).beat().unwrap().1, at(5000));
+    }
+}

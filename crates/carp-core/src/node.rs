@@ -109,7 +109,7 @@ pub struct Node {
     /// Those that are due, here for its memory alone.
     due: Vec<(Instant, usize)>,
     /// The place of the virtual host whose moments the MASTERs of an interval keep. It may have become something else since,
-    /// and is looked at before.
+    /// and is looked at before. There are at most as many as intervals.
     pacemakers: BTreeMap<Interval, usize>,
     groups: BTreeMap<GroupId, Group>,
     random: Random,
@@ -348,7 +348,7 @@ impl Node {
         let before = host.state();
         act(host, &mut self.outputs);
         self.agenda[index] = host.next_deadline();
-        if before != State::Master {
+        if before != State::Master && host.state() == State::Master {
             self.fall_in(now, index);
         }
         before
